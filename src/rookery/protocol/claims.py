@@ -15,11 +15,14 @@ from typing import Any
 from joserfc import jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import OctKey
+from joserfc.jws import JWSRegistry
 
 from rookery.protocol.problems import Denied
 
 Claims = dict[str, Any]
 _ALPHABET = string.ascii_letters + string.digits
+_HEADERS = JWSRegistry(algorithms=["HS256"], strict_check_header=False)
+"""The wire repeats `jti` and `sub` in the header, which the library would refuse by default."""
 
 
 def mint(
@@ -51,7 +54,7 @@ def mint(
     header = {"typ": "JWT", "alg": "HS256", "jti": identifier}
     if "sub" in body:
         header["sub"] = body["sub"]
-    return jwt.encode(header, body, OctKey.import_key(secret))
+    return jwt.encode(header, body, OctKey.import_key(secret), registry=_HEADERS)
 
 
 def verify(secret: str, token: str, *, now: float | None = None) -> Claims:
@@ -63,7 +66,7 @@ def verify(secret: str, token: str, *, now: float | None = None) -> Claims:
         Denied: the signature, the form or the time is wrong; the sentence says which.
     """
     try:
-        claims: Claims = jwt.decode(token, OctKey.import_key(secret), algorithms=["HS256"]).claims
+        claims: Claims = jwt.decode(token, OctKey.import_key(secret), registry=_HEADERS).claims
     except (JoseError, ValueError, TypeError) as err:
         raise Denied("The token is not one of ours.") from err
     at = time.time() if now is None else now
