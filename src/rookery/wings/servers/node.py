@@ -1,0 +1,27 @@
+"""What every server of this node shares."""
+
+from dataclasses import dataclass
+
+from rookery.wings.activity import Activity
+from rookery.wings.config import Config, ConfigFile
+from rookery.wings.panel.client import PanelClient
+from rookery.wings.panel.reports import Reports
+from rookery.wings.runtime.base import Runtime
+from rookery.wings.tokens import Tokens
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """The node's parts, handed to each server and route."""
+
+    config_file: ConfigFile
+    runtime: Runtime
+    panel: PanelClient
+    reports: Reports
+    activity: Activity
+    tokens: Tokens
+
+    @property
+    def config(self) -> Config:
+        """The configuration in force now."""
+        return self.config_file.current
