@@ -371,7 +371,7 @@ UPDATABLE = types.MappingProxyType(
         "system.sftp.bind_port": "system.sftp.bind_port",
     }
 )
-"""What `POST /api/update` may change; directories and the Panel's address are not the network's to set (CVE-2024-34066)."""
+"""What `POST /api/update` may change; directories and the Panel's address are not the network's (CVE-2024-34066)."""
 
 
 def updated(config: Config, body: Mapping[str, Any]) -> Config:

@@ -1,13 +1,11 @@
 """What happened on a server, for whoever is watching now; may be lost, never waits.
 
-An event carries its wire form: name and string arguments. Each subscriber owns a bounded buffer. When it is full,
-console and installer lines make room by dropping the oldest line (the viewer is told how many are missing), `stats`
-keeps only the latest figures, and everything else is never dropped: such events are few and tiny.
+An event carries its wire form: name and string arguments. Publishing only appends; a few milliseconds later everything
+new goes out as one `Batch` to all watchers in order. A batch is encoded once, however many watch.
 """
 
 import asyncio
-from collections import deque
-from dataclasses import dataclass
+from collections.abc import Callable
 from enum import StrEnum
 
 import msgspec
@@ -30,23 +28,11 @@ class EventName(StrEnum):
     DELETED = "deleted"
 
 
-LINES = frozenset({EventName.CONSOLE_OUTPUT, EventName.INSTALL_OUTPUT})
+LINES = frozenset({"console output", "install output"})
+FLUSH_SECONDS = 0.005
+"""The least time between two batches; what is published alone goes out at once."""
 _ENCODER = msgspec.json.Encoder()
-
-
-@dataclass(slots=True)
-class Event:
-    """One occurrence; `frame()` is its websocket text, encoded once however many watch."""
-
-    name: str
-    args: tuple[str, ...] = ()
-    _frame: bytes | None = None
-
-    def frame(self) -> bytes:
-        """The JSON text of the event with the line end the wire has after each message."""
-        if self._frame is None:
-            self._frame = encode_message(self.name, self.args)
-        return self._frame
+Event = tuple[str, tuple[str, ...]]
 
 
 def encode_message(name: str, args: tuple[str, ...] = ()) -> bytes:
@@ -55,84 +41,87 @@ def encode_message(name: str, args: tuple[str, ...] = ()) -> bytes:
     return _ENCODER.encode(body) + b"\n"
 
 
-class Subscription:
-    """One watcher's buffer."""
+def text_frame(payload: bytes) -> bytes:
+    """A whole, unmasked websocket text frame."""
+    size = len(payload)
+    if size < 126:
+        return bytes((0x81, size)) + payload
+    if size < 65536:
+        return b"\x81\x7e" + size.to_bytes(2, "big") + payload
+    return b"\x81\x7f" + size.to_bytes(8, "big") + payload
 
-    def __init__(self, bus: "Bus", lines: int) -> None:
-        self._bus = bus
-        self._limit = lines
-        self._waiting: deque[Event] = deque()
-        self._lines = 0
-        self._skipped = 0
-        self._ready = asyncio.Event()
-        self.closed = False
 
-    def offer(self, event: Event) -> None:
-        """Take an event in; never waits."""
-        if event.name in LINES:
-            if self._lines >= self._limit:
-                self._drop_oldest_line()
-            self._lines += 1
-        elif event.name == EventName.STATS:
-            self._waiting = deque(kept for kept in self._waiting if kept.name != EventName.STATS)
-        self._waiting.append(event)
-        self._ready.set()
+class Batch:
+    """Events that go out together, in order."""
 
-    def _drop_oldest_line(self) -> None:
-        for index, kept in enumerate(self._waiting):
-            if kept.name in LINES:
-                del self._waiting[index]
-                self._lines -= 1
-                self._skipped += 1
-                return
+    def __init__(self, events: list[Event]) -> None:
+        self.events = events
+        self.lines = sum(1 for name, _ in events if name in LINES)
+        self._frames: dict[frozenset[str], bytes] = {}
 
-    async def batch(self) -> tuple[list[Event], int]:
-        """All waiting events in order and how many lines were dropped before them; waits for at least one."""
-        while not self._waiting and not self.closed:
-            self._ready.clear()
-            await self._ready.wait()
-        events, skipped = list(self._waiting), self._skipped
-        self._waiting.clear()
-        self._lines = self._skipped = 0
-        return events, skipped
+    def frames(self, hidden: frozenset[str]) -> bytes:
+        """The websocket frames of all events but those with a hidden name."""
+        found = self._frames.get(hidden)
+        if found is None:
+            found = b"".join(
+                text_frame(encode_message(name, args))
+                for name, args in self.events
+                if name not in hidden and name.partition(":")[0] not in hidden
+            )
+            self._frames[hidden] = found
+        return found
 
-    def close(self) -> None:
-        """Stop receiving; what is waiting can still be taken, then `batch` returns empty."""
-        self.closed = True
-        self._bus.drop(self)
-        self._ready.set()
+
+Watcher = Callable[[Batch], None]
+"""Takes a batch at once; keeps for later what it cannot pass on."""
 
 
 class Bus:
     """Delivers a server's events to its watchers in the order they were published."""
 
     def __init__(self) -> None:
-        self._subscriptions: list[Subscription] = []
+        self._watchers: list[Watcher] = []
+        self._pending: list[Event] = []
+        self._flush_at = 0.0
+        self._scheduled: asyncio.TimerHandle | None = None
 
-    def subscribe(self, *, lines: int = 2048) -> Subscription:
-        """A new watcher that keeps up to `lines` console lines it has not taken yet."""
-        subscription = Subscription(self, lines)
-        self._subscriptions.append(subscription)
-        return subscription
+    def subscribe(self, watcher: Watcher) -> None:
+        """Deliver everything from now on to `watcher`."""
+        self.flush()
+        self._watchers.append(watcher)
 
-    def drop(self, subscription: Subscription) -> None:
+    def unsubscribe(self, watcher: Watcher) -> None:
         """Forget a watcher; not an error when it is gone already."""
-        if subscription in self._subscriptions:
-            self._subscriptions.remove(subscription)
+        if watcher in self._watchers:
+            self._watchers.remove(watcher)
 
     @property
     def watched(self) -> bool:
         """Whether anybody would see an event."""
-        return bool(self._subscriptions)
+        return bool(self._watchers)
 
     def publish(self, name: str, *args: str) -> None:
-        """Tell all watchers; returns at once."""
-        if self._subscriptions:
-            event = Event(name, args)
-            for subscription in self._subscriptions:
-                subscription.offer(event)
+        """Tell all watchers soon; returns at once."""
+        if not self._watchers:
+            return
+        self._pending.append((name, args))
+        if self._scheduled is None:
+            loop = asyncio.get_running_loop()
+            self._scheduled = loop.call_at(max(self._flush_at, loop.time()), self.flush)
+
+    def flush(self) -> None:
+        """Deliver what is pending now."""
+        if self._scheduled is not None:
+            self._scheduled.cancel()
+            self._scheduled = None
+        if not self._pending:
+            return
+        batch, self._pending = Batch(self._pending), []
+        self._flush_at = asyncio.get_running_loop().time() + FLUSH_SECONDS
+        for watcher in list(self._watchers):
+            watcher(batch)
 
     def close(self) -> None:
-        """End all subscriptions after what they hold."""
-        for subscription in list(self._subscriptions):
-            subscription.close()
+        """Deliver what is pending and forget all watchers."""
+        self.flush()
+        self._watchers.clear()

@@ -53,9 +53,8 @@ class Tokens:
         now = int(time.time())
         for identifier in identifiers:
             seen = self._seen.get(identifier, {})
-            self._denied[identifier] = _Denial(
-                now, frozenset(unique for unique, issued in seen.items() if issued >= now)
-            )
+            used = frozenset(unique for unique, issued in seen.items() if issued >= now)
+            self._denied[identifier] = _Denial(now, used)
 
     def spend(self, unique_id: str) -> bool:
         """Use up a single-use token; False when it was used within the last hour."""

@@ -33,7 +33,7 @@ class NoDiskSpace(Conflict):
 class Volume:
     """The folder `root` of the host, owned by `uid`:`gid`, holding at most `limit` bytes (0: no limit)."""
 
-    def __init__(self, root: str, *, uid: int, gid: int, limit: Bytes = Bytes(0)) -> None:
+    def __init__(self, root: str, *, uid: int, gid: int, limit: Bytes) -> None:
         self.root = root
         self.uid = uid
         self.gid = gid

@@ -118,7 +118,7 @@ class PanelClient:
     async def _try(self, method: str, path: str, json_body: Json) -> bytes:
         config = self._config.current
         if self._session is None:
-            self._session = aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=None if self._verify else False))
+            self._session = aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=self._verify))
         headers = {
             "User-Agent": f"Pterodactyl Wings/v{VERSION} (id:{config.token_id})",
             "Accept": "application/vnd.pterodactyl.v1+json",

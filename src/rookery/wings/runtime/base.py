@@ -32,8 +32,10 @@ class NoSuchImage(Refused):
 class Limits:
     """Resources of a container in the engine's units; 0 and empty mean no limit."""
 
-    memory: Bytes = Bytes(0)
-    memory_reservation: Bytes = Bytes(0)
+    memory: int = 0
+    """Bytes."""
+    memory_reservation: int = 0
+    """Bytes."""
     memory_swap: int = 0
     """Memory and swap together in bytes; -1 is unlimited swap."""
     io_weight: int = 0

@@ -114,7 +114,8 @@ def reader_for(pid: int, *, proc: Path = _PROC, cgroup: Path = _CGROUP) -> Reade
 async def each_second(reader: Reader) -> AsyncIterator[Sample]:
     """A sample at once and then one a second, until the container ends."""
     loop = asyncio.get_running_loop()
-    spent_before, at_before = None, 0.0
+    spent_before: int | None = None
+    at_before = 0.0
     while True:
         at = loop.time()
         try:

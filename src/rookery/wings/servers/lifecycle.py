@@ -41,6 +41,7 @@ class Step:
 
 def step(state: ProcessState, happened: Happened) -> Step:
     """The consequence of `happened` for a process in `state`."""
+    wanted: ProcessState
     match happened:
         case Happened.LAUNCHING:
             wanted = ProcessState.STARTING if state is ProcessState.OFFLINE else state

@@ -86,8 +86,8 @@ def _text(dumper: yaml.SafeDumper, value: str) -> yaml.Node:
 
 
 def _looks_typed(value: str) -> bool:
-    resolved = yaml.SafeLoader("").resolve(yaml.ScalarNode, value, (True, False))
-    return resolved != "tag:yaml.org,2002:str"
+    loader: Any = yaml.SafeLoader("")
+    return bool(loader.resolve(yaml.ScalarNode, value, (True, False)) != "tag:yaml.org,2002:str")
 
 
 _Dumper.add_representer(str, _text)

@@ -39,7 +39,7 @@ def edit(text: str, rules: Sequence[Rule]) -> str:
 def _pairs(lines: Sequence[str]) -> Iterator[tuple[str, str]]:
     waiting = ""
     for raw in lines:
-        line = waiting + (raw.lstrip(" \t\f") if waiting else raw.lstrip(" \t\f"))
+        line = waiting + raw.lstrip(" \t\f")
         if not waiting and (not line or line[0] in "#!"):
             continue
         if _continues(line):

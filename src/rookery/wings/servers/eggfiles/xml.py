@@ -33,9 +33,9 @@ def edit(text: str, rules: Sequence[Rule]) -> str:
         _apply(root, rule)
     etree.indent(root, space="  ")
     document = etree.tostring(root.getroottree(), encoding="unicode")
-    declaration = (
-        text.split("?>", 1)[0].strip() + "?>\n" if declared and text.strip() else _DECLARATION if declared else ""
-    )
+    declaration = _DECLARATION if declared else ""
+    if declared and text.strip():
+        declaration = text.split("?>", 1)[0].strip() + "?>\n"
     return declaration + document.rstrip("\n") + "\n"
 
 

@@ -1,0 +1,272 @@
+"""Composition root of the daemon: configuration in, running node out; the order of start and end."""
+
+import asyncio
+import contextlib
+import os
+import pwd
+import signal
+import ssl
+import subprocess
+import sys
+import time
+import zoneinfo
+from dataclasses import replace
+from pathlib import Path
+
+import structlog
+from aiohttp import web
+
+from rookery.protocol.problems import Invalid
+from rookery.wings.activity import Activity
+from rookery.wings.config import Config, ConfigFile
+from rookery.wings.http.app import build
+from rookery.wings.http.console import ConsoleRoutes
+from rookery.wings.panel.client import PanelClient, PanelError
+from rookery.wings.panel.reports import Reports
+from rookery.wings.runtime.base import Runtime
+from rookery.wings.runtime.docker import DockerRuntime
+from rookery.wings.servers.node import Node
+from rookery.wings.servers.registry import Registry
+from rookery.wings.servers.spec import node_network
+from rookery.wings.store import Store
+from rookery.wings.threads import in_thread
+from rookery.wings.tokens import Tokens
+
+log = structlog.get_logger()
+_STOP_SECONDS = 3.0
+
+
+class Wings:
+    """One running node."""
+
+    def __init__(self, config_file: ConfigFile, runtime: Runtime, *, verify_tls: bool = True) -> None:
+        system = config_file.current.system
+        self._store = Store(Path(system.root_directory, "wings.db"))
+        panel = PanelClient(config_file, verify_tls=verify_tls)
+        reports, activity = Reports(self._store, panel), Activity(self._store, config_file)
+        self.node = Node(config_file, runtime, panel, reports, activity, Tokens())
+        self.registry = Registry(self.node)
+        self._consoles: ConsoleRoutes | None = None
+        self._runner: web.AppRunner | None = None
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Serve until `stop` is set; game servers go on afterwards.
+
+        Raises:
+            Problem: the Panel's list of servers, the engine or the listener could not be had.
+        """
+        try:
+            await self.registry.load()
+            await self._prepare_network()
+            await in_thread(self.node.config_file.save, self.node.config)
+            await self._listen()
+            async with asyncio.TaskGroup() as tasks:
+                background = [
+                    tasks.create_task(self._restore(), name="restore"),
+                    tasks.create_task(self.registry.write_states_forever(), name="states"),
+                    tasks.create_task(
+                        self.node.activity.send_forever(lambda body: self.node.panel.post("/activity", body)),
+                        name="activity",
+                    ),
+                ]
+                await stop.wait()
+                for task in background:
+                    task.cancel()
+        finally:
+            await self._end()
+
+    async def _prepare_network(self) -> None:
+        file, docker = self.node.config_file, self.node.config.docker
+        if docker.network.driver in ("host", "none"):
+            return
+        found = await self.node.runtime.prepare(node_network(file.current))
+        isolated = found.driver in ("overlay", "weavemesh")
+        interface = {"host": "127.0.0.1"}.get(found.driver, "" if isolated else found.gateway)
+        network = replace(
+            docker.network, driver=found.driver, ispn=isolated, interface=interface or docker.network.interface
+        )
+        file.current = replace(file.current, docker=replace(docker, network=network))
+
+    async def _listen(self) -> None:
+        api = self.node.config.api
+        app, self._consoles = build(self.registry)
+        self.registry.closing = self._consoles.close_server
+        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=_STOP_SECONDS)
+        await self._runner.setup()
+        try:
+            await web.TCPSite(
+                self._runner, api.host, api.port, ssl_context=tls_context(self.node.config), backlog=1024
+            ).start()
+        except OSError as err:
+            raise Invalid(f"The API cannot listen on {api.host}:{api.port}: {err.strerror or err}.") from err
+        log.info("the API listens", host=api.host, port=api.port)
+
+    async def _restore(self) -> None:
+        await self.registry.restore()
+        try:
+            await self.node.panel.reset()
+        except PanelError as err:
+            log.warning("the Panel was not told to reset stuck states", reason=err.detail)
+        await self.node.reports.send_forever()
+
+    async def _end(self) -> None:
+        with contextlib.suppress(OSError):
+            await in_thread(self.registry.write_states)
+        if self._consoles is not None:
+            await self._consoles.close_all()
+        await self.registry.close()
+        if self._runner is not None:
+            await self._runner.cleanup()
+        await self.node.panel.close()
+        await self.node.runtime.close()
+        self._store.close()
+
+
+def tls_context(config: Config) -> ssl.SSLContext | None:
+    """The listener's TLS settings; None for plain HTTP.
+
+    Raises:
+        Invalid: certificate or key cannot be read.
+    """
+    settings = config.api.ssl
+    if not settings.enabled:
+        return None
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    try:
+        context.load_cert_chain(settings.cert, settings.key)
+    except (OSError, ssl.SSLError) as err:
+        raise Invalid(f"The certificate {settings.cert} or its key cannot be read: {err}.", field="api.ssl") from err
+    return context
+
+
+def prepare_host(config: Config) -> Config:
+    """Make the node's directories and system user; the configuration with what was found out.
+
+    Raises:
+        Invalid: the time zone is unknown, or the user or a directory cannot be made.
+    """
+    system = config.system
+    timezone = system.timezone or _host_timezone()
+    if timezone != "UTC":
+        try:
+            zoneinfo.ZoneInfo(timezone)
+        except (zoneinfo.ZoneInfoNotFoundError, ValueError) as err:
+            raise Invalid(f"The time zone {timezone} is not known.", field="system.timezone") from err
+    uid, gid = _system_user(config)
+    for path, mode in (
+        (system.root_directory, 0o700),
+        (system.data, 0o700),
+        (system.archive_directory, 0o700),
+        (system.backup_directory, 0o700),
+        (system.tmp_directory, 0o700),
+        (system.log_directory, 0o755),
+        (f"{system.log_directory}/install", 0o700),
+    ):
+        try:
+            Path(path).mkdir(mode=mode, parents=True, exist_ok=True)
+        except OSError as err:
+            raise Invalid(f"The directory {path} cannot be made: {err.strerror}.") from err
+    states = Path(system.root_directory, "states.json")
+    if not states.exists():
+        states.touch(mode=0o644)
+    user = replace(system.user, uid=uid, gid=gid)
+    return replace(config, system=replace(system, timezone=timezone, user=user, data=os.path.realpath(system.data)))
+
+
+def _host_timezone() -> str:
+    if name := os.environ.get("TZ"):
+        return name
+    try:
+        return Path("/etc/timezone").read_text().strip() or "UTC"
+    except OSError:
+        link = os.path.realpath("/etc/localtime")
+        return link.partition("/zoneinfo/")[2] or "UTC"
+
+
+def _system_user(config: Config) -> tuple[int, int]:
+    system = config.system
+    if system.user.rootless.enabled:
+        return os.getuid(), os.getgid()
+    if os.environ.get("WINGS_UID"):
+        return int(os.environ["WINGS_UID"]), int(os.environ.get("WINGS_GID") or os.environ["WINGS_UID"])
+    try:
+        found = pwd.getpwnam(system.username)
+    except KeyError:
+        command = ["useradd", "--system", "--no-create-home", "--shell", "/usr/sbin/nologin", system.username]
+        try:
+            subprocess.run(command, check=True, capture_output=True)  # noqa: S603
+            found = pwd.getpwnam(system.username)
+        except (OSError, subprocess.CalledProcessError, KeyError) as err:
+            raise Invalid(f"The system user {system.username} cannot be created.", field="system.username") from err
+    return found.pw_uid, found.pw_gid
+
+
+def set_up_logging(config: Config) -> None:
+    """Structured lines to standard output and to the log file of the node."""
+    import logging
+
+    level = logging.DEBUG if config.debug else logging.INFO
+    sink = _Sink(Path(config.system.log_directory, "wings.log"))
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.format_exc_info,
+            structlog.processors.LogfmtRenderer(key_order=["timestamp", "level", "event"], bool_as_flag=False),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(level),
+        logger_factory=structlog.PrintLoggerFactory(sink),  # type: ignore[arg-type]  # a write and flush suffice
+        cache_logger_on_first_use=True,
+    )
+    signal.signal(signal.SIGHUP, lambda *_: sink.reopen())
+
+
+class _Sink:
+    """Standard output and a file that can be moved away while we write."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._file = path.open("a")
+
+    def write(self, text: str) -> None:
+        """Write to both."""
+        sys.stdout.write(text)
+        self._file.write(text)
+
+    def flush(self) -> None:
+        """Flush both."""
+        sys.stdout.flush()
+        self._file.flush()
+
+    def reopen(self) -> None:
+        """Open the file anew, after it was rotated."""
+        old, self._file = self._file, self._path.open("a")
+        old.close()
+
+
+async def serve(config_file: ConfigFile, *, verify_tls: bool = True) -> None:
+    """Run a node until SIGTERM or SIGINT.
+
+    Raises:
+        Problem: it cannot run; the sentence says why.
+    """
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    began = time.monotonic()
+    wings = Wings(config_file, DockerRuntime(), verify_tls=verify_tls)
+    running = asyncio.create_task(wings.run(stop), name="wings")
+    stopping = asyncio.create_task(stop.wait(), name="stop")
+    await asyncio.wait([running, stopping], return_when=asyncio.FIRST_COMPLETED)
+    if not running.done() and time.monotonic() - began < 1:
+        log.info("stopped while starting")
+    try:
+        async with asyncio.timeout(_STOP_SECONDS * 3):
+            await running
+    except TimeoutError:
+        log.warning("the node did not end in time and is cut off")
+    finally:
+        stopping.cancel()

@@ -1,0 +1,45 @@
+"""The daemon's HTTP application: all routes behind the outer layer."""
+
+from collections.abc import Callable, Iterable
+
+from aiohttp import web
+
+from rookery.wings.http import system
+from rookery.wings.http.access import Outer
+from rookery.wings.http.console import ConsoleRoutes
+from rookery.wings.http.servers import ServerRoutes
+from rookery.wings.servers.registry import Registry
+
+_PUBLIC = ("/download/", "/upload/", "/api/transfers")
+
+
+def build(registry: Registry, further: Iterable[web.RouteDef] = ()) -> tuple[web.Application, ConsoleRoutes]:
+    """The application, and its websockets for whoever must close them."""
+    node = registry.node
+    outer = Outer(node.config_file, _is_public)
+    consoles = ConsoleRoutes(registry, outer.client_ip)
+    app = web.Application(middlewares=[outer], client_max_size=1 << 40)
+
+    async def add_headers(request: web.Request, response: web.StreamResponse) -> None:
+        if isinstance(response, web.WebSocketResponse):
+            response.headers.update(outer.headers(request))
+
+    app.on_response_prepare.append(add_headers)
+    app.add_routes([*system.routes(node), *ServerRoutes(registry).routes(), *consoles.routes(), *further])
+    app.router.add_route("*", "/{unknown:.*}", _unknown)
+    return app, consoles
+
+
+async def _unknown(_request: web.Request) -> web.Response:
+    return web.Response(status=404, body=b"404 page not found", headers={"Content-Type": "text/plain; charset=utf-8"})
+
+
+def _is_public(request: web.Request) -> bool:
+    """Whether a route settles by itself who may call it: signed tokens and the console."""
+    path, method = request.path, request.method
+    if path.startswith("/api/servers/") and path.endswith("/ws") and path.count("/") == 4:
+        return method == "GET"
+    return method in ("GET", "POST") and path.startswith(_PUBLIC)
+
+
+ClientIp = Callable[[web.Request], str]
