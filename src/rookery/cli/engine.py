@@ -10,10 +10,10 @@ import shutil
 import socket
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Any
-from urllib.parse import urlsplit
+from typing import Any, BinaryIO
+from urllib.parse import quote, urlencode, urlsplit
 
 from rookery.cli.trouble import Trouble
 
@@ -21,6 +21,7 @@ DEFAULT_HOST = "unix:///var/run/docker.sock"
 PACKAGES = ("docker.io", "iptables", "iproute2", "cgroupfs-mount", "ca-certificates")
 ANSWER_SECONDS = 5.0
 START_SECONDS = 60.0
+BUILD_SECONDS = 1800.0
 SERVICE_POLICY = Path("/usr/sbin/policy-rc.d")
 LOG = Path("/var/log/dockerd.log")
 
@@ -68,6 +69,58 @@ class Engine:
         except OSError:
             return False
         return True
+
+    def label_of(self, image: str, label: str) -> str | None:
+        """The value of a label of a local image; None where there is no such image or label."""
+        try:
+            config = self.get(f"/images/{quote(image)}/json")["Config"]
+        except OSError:
+            return None
+        found: str | None = (config.get("Labels") or {}).get(label)
+        return found
+
+    def tag(self, image: str, name: str) -> None:
+        """Give a local image one more name."""
+        repository, _, tag = name.rpartition(":")
+        self._post(f"/images/{quote(image)}/tag?{urlencode({'repo': repository, 'tag': tag})}")
+
+    def build(
+        self, context: Path, tags: Iterable[str], arguments: Mapping[str, str], labels: Mapping[str, str]
+    ) -> None:
+        """Build an image from a tar file with a Dockerfile; its steps use this machine's network.
+
+        Raises:
+            Trouble: a step failed; the message is the end of what it said.
+        """
+        question = {
+            "t": list(tags),
+            "buildargs": json.dumps(dict(arguments)),
+            "labels": json.dumps(dict(labels)),
+            "networkmode": "host",
+            "forcerm": "1",
+        }
+        said: list[str] = []
+        with context.open("rb") as body:
+            answer = self._post(f"/build?{urlencode(question, doseq=True)}", body, size=context.stat().st_size)
+        for line in answer.splitlines():
+            step = json.loads(line)
+            if "error" in step:
+                raise Trouble(f"An image could not be built: {''.join(said)[-600:].strip()} {step['error']}")
+            said.append(step.get("stream", ""))
+
+    def _post(self, path: str, body: BinaryIO | None = None, *, size: int = 0) -> bytes:
+        connection = self._connection()
+        connection.timeout = BUILD_SECONDS
+        try:
+            headers = {"Host": "docker", "Content-Type": "application/x-tar", "Content-Length": str(size)}
+            connection.request("POST", path, body=body, headers=headers)
+            answer = connection.getresponse()
+            text = answer.read()
+            if answer.status >= http.HTTPStatus.BAD_REQUEST:
+                raise Trouble(f"The Docker Engine refused: {text.decode(errors='replace').strip()}")
+            return text
+        finally:
+            connection.close()
 
     def _connection(self) -> http.client.HTTPConnection:
         url = urlsplit(self.host)
