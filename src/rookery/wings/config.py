@@ -88,7 +88,6 @@ class Backups:
     write_limit: int = 0
     """MiB per second; below 1 is unlimited."""
     compression_level: str = "best_speed"
-    remove_backups_on_server_delete: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -72,7 +72,7 @@ class Outer:
         self._proxies = trusted_networks(config.current.api.trusted_proxies)
 
     @web.middleware
-    async def __call__(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+    async def layer(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         """Answer a request, whatever happens inside."""
         request[REQUEST_ID] = new_request_id()
         try:

@@ -18,7 +18,7 @@ def build(registry: Registry, further: Iterable[web.RouteDef] = ()) -> tuple[web
     node = registry.node
     outer = Outer(node.config_file, _is_public)
     consoles = ConsoleRoutes(registry, outer.client_ip)
-    app = web.Application(middlewares=[outer], client_max_size=1 << 40)
+    app = web.Application(middlewares=[outer.layer], client_max_size=1 << 40)
 
     async def add_headers(request: web.Request, response: web.StreamResponse) -> None:
         if isinstance(response, web.WebSocketResponse):

@@ -1,0 +1,101 @@
+"""Every setting of the Panel: read once from `ROOKERY_*` variables, frozen, handed in.
+
+Paths default to files below `home`, so that one directory holds all that must be kept.
+"""
+
+import os
+import secrets
+from base64 import b64encode
+from pathlib import Path
+
+from pydantic import Field, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class PanelSettings(BaseSettings):
+    """The Panel's settings."""
+
+    model_config = SettingsConfigDict(env_prefix="ROOKERY_", frozen=True, extra="ignore")
+
+    home: Path = Path("/var/lib/rookery")
+    """Where the database and the application key are kept."""
+    url: str = "http://127.0.0.1:8000"
+    """Address under which browsers and nodes reach the Panel; no slash at the end."""
+    panel_listen: str = "127.0.0.1:8000"
+    """Host and port the web server listens on."""
+    database: str = ""
+    """SQLAlchemy URL; empty: a SQLite file below `home`."""
+    key: str = ""
+    """Application key, `base64:` and 32 bytes; empty: kept in a file below `home`."""
+    name: str = "Rookery"
+    """Name of the installation, as users see it."""
+    timezone: str = "UTC"
+    """Zone of times in the client API."""
+    hashids_salt: str = ""
+    """Salt of database identifiers in the client API; empty: derived from the application key."""
+    hashids_length: int = 8
+    """Least length of those identifiers."""
+    service_author: str = "unknown@unknown.com"
+    """Author of nests and eggs made here."""
+    session_minutes: int = Field(720, ge=1)
+    """How long a session lasts after its last request."""
+    session_cookie: str = "pterodactyl_session"
+    """Name of the session cookie."""
+    secure_cookie: bool | None = None
+    """Whether cookies are for HTTPS only; unset: as the Panel's address says."""
+    trusted_proxies: str = ""
+    """Addresses or networks, with commas, whose `X-Forwarded-*` headers count; `*` for all."""
+    bcrypt_rounds: int = Field(10, ge=4, le=15)
+    """Cost of password hashes."""
+    two_factor_required: int = Field(0, ge=0, le=2)
+    """Who must use a second factor: 0 nobody, 1 administrators, 2 everybody."""
+    limit_client: int = Field(720, ge=0)
+    """Client API requests per user and minute."""
+    limit_application: int = Field(240, ge=0)
+    """Application API requests per user and minute."""
+    limits: bool = True
+    """Whether request limits apply; tests turn them off."""
+    node_timeout: float = 15.0
+    """Seconds a node may take for an answer."""
+    node_connect_timeout: float = 5.0
+    """Seconds a node may take to accept a connection."""
+    client_allocations: bool = False
+    """Whether users may add addresses to their servers themselves."""
+    client_allocation_start: int = 0
+    """First port of addresses made for users."""
+    client_allocation_end: int = 0
+    """Last port of addresses made for users."""
+    activity_days: int = 90
+    """After how many days activity is deleted."""
+    hide_admin_activity: bool = False
+    """Whether what administrators do on a server is hidden from its users."""
+    max_edit_bytes: int = 4 * 1024 * 1024
+    """Largest file the editor opens."""
+
+    @field_validator("url")
+    @classmethod
+    def _without_slash(cls, value: str) -> str:
+        return value.rstrip("/")
+
+    @property
+    def database_url(self) -> str:
+        """The URL the engine is made from."""
+        return self.database or f"sqlite+aiosqlite:///{self.home / 'panel.sqlite'}"
+
+    @property
+    def is_https(self) -> bool:
+        """Whether browsers reach the Panel by HTTPS."""
+        return self.url.startswith("https://")
+
+    def app_key(self) -> str:
+        """The application key; made and kept on first use."""
+        if self.key:
+            return self.key
+        path = self.home / "app.key"
+        if not path.exists():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            fresh = "base64:" + b64encode(secrets.token_bytes(32)).decode()
+            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            with os.fdopen(descriptor, "w") as out:
+                out.write(fresh)
+        return path.read_text().strip()

@@ -1,0 +1,115 @@
+"""One request or one job: all of its writes commit together at the end, or none do.
+
+What must happen on a node happens after the commit and before the answer; when it fails, its compensation runs in a
+transaction of its own and the failure becomes the answer. No network call is ever made inside a transaction.
+"""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+import structlog
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from rookery.panel.activity.models import ActivityLog, ActivitySubject
+from rookery.panel.db.base import Base
+from rookery.panel.db.engine import Sessions
+from rookery.protocol.problems import Problem
+
+log = structlog.get_logger()
+MORPHS = {
+    "allocations": "allocation",
+    "api_keys": "api_key",
+    "backups": "backup",
+    "databases": "database",
+    "eggs": "egg",
+    "egg_variables": "egg_variable",
+    "schedules": "schedule",
+    "servers": "server",
+    "user_ssh_keys": "ssh_key",
+    "tasks": "task",
+    "users": "user",
+}
+"""Table to the wire's name of a subject."""
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """Who does the work: a user, or the system with `user_id` None."""
+
+    user_id: int | None = None
+    ip: str = "127.0.0.1"
+    api_key_id: int | None = None
+
+
+Step = Callable[[], Awaitable[Any]]
+Compensation = Callable[["Work"], Awaitable[None]]
+
+
+@dataclass(slots=True)
+class Work:
+    """The transaction, who acts, when, and what follows the commit."""
+
+    db: AsyncSession
+    sessions: Sessions
+    actor: Actor = Actor()
+    now: datetime = field(default_factory=lambda: datetime.now(UTC))
+    _steps: list[tuple[Step, Compensation | None]] = field(default_factory=list)
+    _records: list[tuple[ActivityLog, list[Base]]] = field(default_factory=list)
+
+    def add(self, row: Base) -> None:
+        """Write a new row with the rest."""
+        self.db.add(row)
+
+    def record(self, event: str, *subjects: Base, ip: str | None = None, **properties: Any) -> None:
+        """Write an activity about `subjects` in the same transaction."""
+        entry = ActivityLog(
+            event=event,
+            ip=ip or self.actor.ip,
+            actor_type="user" if self.actor.user_id else None,
+            actor_id=self.actor.user_id,
+            api_key_id=self.actor.api_key_id,
+            properties=properties or [],
+            timestamp=self.now,
+        )
+        self._records.append((entry, list(subjects)))
+
+    def call(self, step: Step, *, otherwise: Compensation | None = None) -> None:
+        """Do `step` after the commit; when it fails, do `otherwise` and let the failure be the answer."""
+        self._steps.append((step, otherwise))
+
+    async def commit(self) -> None:
+        """Commit, then carry out the steps in order.
+
+        Raises:
+            Problem: a step failed; its compensation has run.
+        """
+        await self._write_records()
+        await self.db.commit()
+        steps, self._steps = self._steps, []
+        for step, otherwise in steps:
+            try:
+                await step()
+            except Problem:
+                if otherwise is not None:
+                    await self._compensate(otherwise)
+                raise
+
+    async def _write_records(self) -> None:
+        records, self._records = self._records, []
+        if not records:
+            return
+        self.db.add_all([entry for entry, _ in records])
+        await self.db.flush()
+        for entry, subjects in records:
+            for subject in subjects:
+                kind = MORPHS[subject.__tablename__]
+                identity: int = subject.id  # type: ignore[attr-defined]  # every subject has one
+                self.db.add(ActivitySubject(activity_log_id=entry.id, subject_type=kind, subject_id=identity))
+
+    async def _compensate(self, otherwise: Compensation) -> None:
+        async with self.sessions() as session:
+            undo = Work(session, self.sessions, self.actor, self.now)
+            await otherwise(undo)
+            await undo.commit()
