@@ -1,0 +1,61 @@
+"""Real games through their whole life, as their players see them: installed, started, joined, stopped, deleted."""
+
+import json
+import subprocess
+import time
+from typing import Any
+
+import pytest
+from tests.e2e.machine import CHECKS, GAMES, GameServer, Machine, check_words
+
+pytestmark = [pytest.mark.engine, pytest.mark.timeout(420)]
+
+PLANS: dict[str, dict[str, Any]] = json.loads((CHECKS / "games.json").read_text())
+OURS = {"egg-luanti.json": "Luanti", "egg-openttd.json": "OpenTTD", "egg-mumble.json": "Mumble"}
+
+
+@pytest.mark.parametrize("file", ["egg-minecraft-flying-squid.json", "egg-java-lobby.json", "egg-probe.json", *OURS])
+def test_a_game_lives_from_creation_to_deletion(machine: Machine, file: str) -> None:
+    name = machine.import_egg(GAMES / file)
+    live_through(machine, name, PLANS[file])
+
+
+@pytest.mark.parametrize("file", OURS)
+def test_a_bundled_egg_lives_from_creation_to_deletion(machine: Machine, file: str) -> None:
+    chosen = {"SUPERUSER_PASSWORD": "rookery-super"} if file == "egg-mumble.json" else {}
+    live_through(machine, OURS[file], PLANS[file], **chosen)
+
+
+def live_through(machine: Machine, egg: str, plan: dict[str, Any], **environment: str) -> None:
+    server = machine.create(egg, memory=plan["memory"], **environment)
+    for name, text in plan.get("files", {}).items():
+        (server.volume / name).write_text(text)
+    try:
+        server.start()
+        with server.console() as console:
+            for text in plan.get("shown", []):
+                if "172.18.0.1" not in text:  # the address of another instance's bridge
+                    console.wait_for(text.replace("{port}", str(server.port)), 10)
+            for check in plan["checks"]:
+                pass_check(server, check, console_command=console.command)
+                for text in check.get("console", []):
+                    console.wait_for(text, 15)
+            for command, answer in plan.get("commands", []):
+                console.command(command)
+                console.wait_for(answer, 15)
+        server.stop()
+    finally:
+        server.delete()
+    listed = machine.api("GET", "/api/application/servers")["data"]
+    assert server.uuid not in [each["attributes"]["uuid"] for each in listed]
+
+
+def pass_check(server: GameServer, check: dict[str, Any], *, console_command: Any) -> None:
+    """Run a client of the game; where the plan says so, the console speaks while it is there."""
+    words = check_words(check["run"], server)
+    with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd=CHECKS) as client:
+        if "meanwhile" in check:
+            time.sleep(check["meanwhile"][0])
+            console_command(check["meanwhile"][1])
+        said, _ = client.communicate(timeout=90)
+    assert client.returncode == 0, said
