@@ -11,6 +11,7 @@ import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterable, Mapping
+from io import BytesIO
 from pathlib import Path
 from typing import Any, BinaryIO
 from urllib.parse import quote, urlencode, urlsplit
@@ -79,10 +80,27 @@ class Engine:
         found: str | None = (config.get("Labels") or {}).get(label)
         return found
 
+    def post(self, path: str, body: object) -> None:
+        """Have the engine do what a JSON body asks for.
+
+        Raises:
+            Trouble: it refused; the message is its own.
+        """
+        text = json.dumps(body).encode()
+        self._change("POST", path, BytesIO(text), size=len(text), kind="application/json")
+
+    def delete(self, path: str) -> None:
+        """Have the engine remove something; that it is gone already is fine.
+
+        Raises:
+            Trouble: it refused.
+        """
+        self._change("DELETE", path, accepted=(http.HTTPStatus.NOT_FOUND,))
+
     def tag(self, image: str, name: str) -> None:
         """Give a local image one more name."""
         repository, _, tag = name.rpartition(":")
-        self._post(f"/images/{quote(image)}/tag?{urlencode({'repo': repository, 'tag': tag})}")
+        self._change("POST", f"/images/{quote(image)}/tag?{urlencode({'repo': repository, 'tag': tag})}")
 
     def build(
         self, context: Path, tags: Iterable[str], arguments: Mapping[str, str], labels: Mapping[str, str]
@@ -101,22 +119,33 @@ class Engine:
         }
         said: list[str] = []
         with context.open("rb") as body:
-            answer = self._post(f"/build?{urlencode(question, doseq=True)}", body, size=context.stat().st_size)
+            answer = self._change(
+                "POST", f"/build?{urlencode(question, doseq=True)}", body, size=context.stat().st_size
+            )
         for line in answer.splitlines():
             step = json.loads(line)
             if "error" in step:
                 raise Trouble(f"An image could not be built: {''.join(said)[-600:].strip()} {step['error']}")
             said.append(step.get("stream", ""))
 
-    def _post(self, path: str, body: BinaryIO | None = None, *, size: int = 0) -> bytes:
+    def _change(
+        self,
+        method: str,
+        path: str,
+        body: BinaryIO | None = None,
+        *,
+        size: int = 0,
+        kind: str = "application/x-tar",
+        accepted: tuple[int, ...] = (),
+    ) -> bytes:
         connection = self._connection()
         connection.timeout = BUILD_SECONDS
         try:
-            headers = {"Host": "docker", "Content-Type": "application/x-tar", "Content-Length": str(size)}
-            connection.request("POST", path, body=body, headers=headers)
+            headers = {"Host": "docker", "Content-Type": kind, "Content-Length": str(size)}
+            connection.request(method, path, body=body, headers=headers)
             answer = connection.getresponse()
             text = answer.read()
-            if answer.status >= http.HTTPStatus.BAD_REQUEST:
+            if answer.status >= http.HTTPStatus.BAD_REQUEST and answer.status not in accepted:
                 raise Trouble(f"The Docker Engine refused: {text.decode(errors='replace').strip()}")
             return text
         finally:

@@ -1,63 +1,90 @@
-"""A container network of this instance's own: addresses that clash with nothing this machine already uses."""
+"""The container network of one instance: made once, on addresses the engine finds free, named after its directory.
 
+The engine knows which IPv4 networks it and the machine already use, so it chooses; instances never meet.
+"""
+
+import hashlib
 import ipaddress
 import secrets
-from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from rookery.cli.trouble import Trouble
+from rookery.cli.engine import Engine
 
-Network = ipaddress.IPv4Network
-
-CANDIDATES = tuple(
-    [ipaddress.IPv4Network(f"172.{second}.0.0/16") for second in range(18, 32)]
-    + [ipaddress.IPv4Network(f"10.{second}.0.0/16") for second in range(201, 250)]
-)
+MTU = 1500
 
 
-def free_subnet(used: Iterable[Network]) -> Network:
-    """The first of our candidates that overlaps none of `used`.
+@dataclass(frozen=True, slots=True)
+class Network:
+    """A network as the engine has it; the parts of version 6 are empty where it has none."""
+
+    name: str
+    subnet: str
+    gateway: str
+    subnet_v6: str
+    gateway_v6: str
+
+
+def name_of(home: Path) -> str:
+    """The name of an instance's network: always the same for the same directory."""
+    return f"rookery_{hashlib.sha256(str(home).encode()).hexdigest()[:8]}"
+
+
+def ensure(docker: Engine, name: str) -> Network:
+    """The network of that name, made now or before.
 
     Raises:
-        Trouble: all are taken.
+        Trouble: the engine refused to make it.
     """
-    taken = list(used)
-    for candidate in CANDIDATES:
-        if not any(candidate.overlaps(other) for other in taken):
-            return candidate
-    raise Trouble("Every private network we would use for game servers is taken on this machine.")
+    found = _find(docker, name)
+    if found is None:
+        docker.post("/networks/create", request(name, random_subnet_v6()))
+        found = _find(docker, name)
+    if found is None:
+        raise OSError(f"the engine made the network {name}, but does not know it")
+    return described(found)
 
 
-def free_subnet_v6() -> ipaddress.IPv6Network:
+def _find(docker: Engine, name: str) -> dict[str, Any] | None:
+    return next((entry for entry in docker.get("/networks") if entry["Name"] == name), None)
+
+
+def request(name: str, subnet_v6: ipaddress.IPv6Network) -> dict[str, Any]:
+    """The body that makes a network with the options nodes have always used, but for a bridge name of its own."""
+    return {
+        "Name": name,
+        "CheckDuplicate": True,
+        "Driver": "bridge",
+        "EnableIPv6": True,
+        "IPAM": {"Driver": "default", "Config": [{"Subnet": str(subnet_v6), "Gateway": str(subnet_v6[0x1011])}]},
+        "Options": {
+            "encryption": "false",
+            "com.docker.network.bridge.default_bridge": "false",
+            "com.docker.network.bridge.enable_icc": "true",
+            "com.docker.network.bridge.enable_ip_masquerade": "true",
+            "com.docker.network.bridge.host_binding_ipv4": "0.0.0.0",
+            "com.docker.network.driver.mtu": str(MTU),
+        },
+    }
+
+
+def described(entry: dict[str, Any]) -> Network:
+    """A network from the engine's description of it."""
+    parts = (entry.get("IPAM") or {}).get("Config") or []
+    four: dict[str, str] = next((part for part in parts if ":" not in part.get("Subnet", ":")), {})
+    six: dict[str, str] = next((part for part in parts if ":" in part.get("Subnet", "")), {})
+    gateway = four.get("Gateway") or (str(ipaddress.ip_network(four["Subnet"])[1]) if four else "")
+    return Network(
+        name=entry["Name"],
+        subnet=four.get("Subnet", ""),
+        gateway=gateway.split("/")[0],
+        subnet_v6=six.get("Subnet", ""),
+        gateway_v6=six.get("Gateway", "").split("/")[0],
+    )
+
+
+def random_subnet_v6() -> ipaddress.IPv6Network:
     """A random /64 of the unique local addresses."""
     prefix = (0xFD << 120) | (int.from_bytes(secrets.token_bytes(7)) << 64)
     return ipaddress.IPv6Network((prefix, 64))
-
-
-def used_by_engine(networks: list[dict[str, Any]]) -> list[Network]:
-    """The IPv4 subnets in the engine's answer to `GET /networks`."""
-    found = []
-    for network in networks:
-        for part in (network.get("IPAM") or {}).get("Config") or []:
-            subnet = part.get("Subnet") or ""
-            if ":" not in subnet and subnet:
-                found.append(ipaddress.IPv4Network(subnet, strict=False))
-    return found
-
-
-def used_by_routes(table: str) -> list[Network]:
-    """The IPv4 destinations in the text of `/proc/net/route`, without the default route."""
-    found = []
-    for line in table.splitlines()[1:]:
-        words = line.split()
-        address, mask = (ipaddress.IPv4Address(int(words[at], 16).to_bytes(4, "little")) for at in (1, 7))
-        if int(mask):
-            found.append(ipaddress.IPv4Network((str(address), str(mask))))
-    return found
-
-
-def routes() -> str:
-    """The IPv4 routing table of this machine, as the kernel prints it; empty where there is none."""
-    path = Path("/proc/net/route")
-    return path.read_text() if path.exists() else ""

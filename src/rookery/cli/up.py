@@ -157,8 +157,7 @@ def prepare(wanted: Plan, docker: engine.Engine) -> dict[str, Any]:
         "home": str(wanted.home),
         "wings_config": str(wanted.wings_config),
         "urls": wanted.urls(),
-        "subnet": str(network.free_subnet(taken(docker))),
-        "subnet_v6": str(network.free_subnet_v6()),
+        "network": asdict(network.ensure(docker, network.name_of(wanted.home))),
     }
     done = subprocess.run(
         [sys.executable, "-m", "rookery.cli.prepare"],
@@ -176,11 +175,6 @@ def prepare(wanted: Plan, docker: engine.Engine) -> dict[str, Any]:
     if done.returncode or "panel_environment" not in outcome:
         raise Trouble(outcome.get("trouble") or "Setting up failed; the message above says where.")
     return outcome
-
-
-def taken(docker: engine.Engine) -> list[network.Network]:
-    """The IPv4 networks this machine and its engine already use."""
-    return [*network.used_by_engine(docker.get("/networks")), *network.used_by_routes(network.routes())]
 
 
 def environment() -> dict[str, str]:
