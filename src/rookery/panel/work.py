@@ -96,6 +96,16 @@ class Work:
                     await self._compensate(otherwise)
                 raise
 
+    async def keep_records(self) -> None:
+        """Write the noted activities alone, after everything else was rolled back."""
+        self._steps = []
+        await self._write_records()
+        await self.db.commit()
+
+    def forget(self) -> None:
+        """Drop what was noted, after a rollback."""
+        self._steps, self._records = [], []
+
     async def _write_records(self) -> None:
         records, self._records = self._records, []
         if not records:

@@ -31,7 +31,7 @@ _PLAIN = {
     "date": "must be a date",
     "lowercase": "must be in lower case",
     "uppercase": "must be in upper case",
-    "p_username": "must begin and end with a letter or digit and may hold letters, digits, dots, dashes and underscores",
+    "p_username": "must begin and end with a letter or digit; dots, dashes and underscores may stand between",
     "confirmed": "does not match its confirmation",
     "unique": "is taken already",
     "exists": "does not exist",

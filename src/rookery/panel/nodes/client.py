@@ -1,0 +1,145 @@
+"""The Panel's side of the daemon API: one method per call; failures become `NodeFailed`."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import aiohttp
+import structlog
+
+from rookery.panel.nodes.models import Node
+from rookery.panel.settings import PanelSettings
+from rookery.protocol.problems import Unavailable
+
+log = structlog.get_logger()
+Json = Any
+ARCHIVE_SECONDS = 900.0
+
+
+class NodeFailed(Unavailable):
+    """A node did not answer, or answered with an error.
+
+    `status` is what our caller gets: the node's own for errors, 504 without an answer, 502 for a broken one. Source:
+    Panel 1.11, daemon connection errors.
+    """
+
+    code = "DaemonConnectionException"
+
+    def __init__(self, detail: str, *, status: int = 504, answered: bool = False) -> None:
+        super().__init__(detail)
+        self.status = status
+        self.answered = answered
+
+
+class NodeClient:
+    """Calls nodes under their own tokens."""
+
+    def __init__(self, settings: PanelSettings) -> None:
+        self._timeout = aiohttp.ClientTimeout(
+            total=settings.node_timeout,
+            connect=settings.node_connect_timeout,
+            sock_connect=settings.node_connect_timeout,
+        )
+        self._session: aiohttp.ClientSession | None = None
+
+    async def call(
+        self,
+        node: Node,
+        method: str,
+        path: str,
+        *,
+        body: Json = None,
+        raw: bytes | None = None,
+        query: Mapping[str, str] | None = None,
+        seconds: float | None = None,
+        token: str | None = None,
+    ) -> bytes:
+        """The body of a successful answer.
+
+        Raises:
+            NodeFailed: there was none.
+        """
+        if self._session is None:
+            self._session = aiohttp.ClientSession(timeout=self._timeout)
+        timeout = aiohttp.ClientTimeout(total=seconds) if seconds else self._timeout
+        headers = {
+            "Authorization": f"Bearer {token or node.daemon_token}",
+            "Accept": "application/json",
+            "Content-Type": "application/json",
+        }
+        data = raw if raw is not None else json.dumps(body).encode() if body is not None else None
+        try:
+            async with self._session.request(
+                method, f"{node.address}{path}", data=data, params=query, headers=headers, timeout=timeout
+            ) as response:
+                found = await response.read()
+                if response.status >= 400:
+                    raise _refused(response.status, found, response.headers.get("X-Request-Id", ""))
+                return found
+        except (TimeoutError, aiohttp.ClientConnectionError, OSError) as err:
+            log.warning("a node did not answer", node=node.id, path=path, reason=type(err).__name__)
+            raise NodeFailed("The machine this server is on could not be reached. Please try again.") from err
+        except aiohttp.ClientError as err:
+            raise NodeFailed("The node's answer could not be read.", status=502) from err
+
+    async def details(self, node: Node, server: str) -> Mapping[str, Json]:
+        """State and use of a server."""
+        found = json.loads(await self.call(node, "GET", f"/api/servers/{server}"))
+        return found if isinstance(found, dict) else {}
+
+    async def create(self, node: Node, server: str, *, start: bool) -> None:
+        """Have a new server installed."""
+        await self.call(node, "POST", "/api/servers", body={"uuid": server, "start_on_completion": start})
+
+    async def delete(self, node: Node, server: str) -> None:
+        """End a server; one the node does not know is gone already."""
+        try:
+            await self.call(node, "DELETE", f"/api/servers/{server}")
+        except NodeFailed as err:
+            if err.status != 404:
+                raise
+
+    async def sync(self, node: Node, server: str) -> None:
+        """Have a server's configuration fetched."""
+        await self.call(node, "POST", f"/api/servers/{server}/sync")
+
+    async def reinstall(self, node: Node, server: str) -> None:
+        """Have a server installed anew."""
+        await self.call(node, "POST", f"/api/servers/{server}/reinstall")
+
+    async def power(self, node: Node, server: str, action: str) -> None:
+        """Start, stop, restart or kill."""
+        await self.call(node, "POST", f"/api/servers/{server}/power", body={"action": action})
+
+    async def command(self, node: Node, server: str, command: str) -> None:
+        """Type a line into the console."""
+        await self.call(node, "POST", f"/api/servers/{server}/commands", body={"commands": [command]})
+
+    async def deny(self, node: Node, server: str, identifiers: list[str]) -> None:
+        """Revoke console tokens."""
+        await self.call(node, "POST", f"/api/servers/{server}/ws/deny", body={"jtis": identifiers})
+
+    async def system(self, node: Node) -> Mapping[str, Json]:
+        """What the node is."""
+        found = json.loads(await self.call(node, "GET", "/api/system", query={"v": "2"}, seconds=5))
+        return found if isinstance(found, dict) else {}
+
+    async def update(self, node: Node, configuration: Mapping[str, Json], *, token: str | None = None) -> None:
+        """Push the node's configuration; `token` is the one it still has."""
+        await self.call(node, "POST", "/api/update", body=configuration, token=token)
+
+    async def close(self) -> None:
+        """Close kept connections."""
+        if self._session is not None:
+            await self._session.close()
+
+
+def _refused(status: int, body: bytes, request_id: str) -> NodeFailed:
+    if status >= 500:
+        detail = f"The node answered with an error (HTTP {status}, request {request_id or 'unknown'})."
+        return NodeFailed(detail, status=status, answered=True)
+    try:
+        reason = str(json.loads(body)["error"])
+    except (ValueError, KeyError, TypeError):
+        reason = f"The node refused the request (HTTP {status})."
+    return NodeFailed(f"{reason} (request {request_id})" if request_id else reason, status=status, answered=True)
