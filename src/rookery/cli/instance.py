@@ -15,6 +15,8 @@ from rookery.cli.plan import ANY, Address
 from rookery.cli.trouble import Trouble
 
 HEALTH_SECONDS = 3.0
+PANEL_PATH, WINGS_PATH = "/", "/api/system"
+"""What each half is asked to see whether it answers."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from rookery.cli.engine import DEFAULT_HOST
 from rookery.cli.trouble import Trouble
@@ -57,6 +58,8 @@ class Plan:
     """The name or address under which browsers, players and the two halves reach this machine."""
     url: str
     """The Panel's own address as browsers see it, without a slash at its end."""
+    node_url: str
+    """The same of the node: `https` when a proxy in front of it speaks TLS."""
     game_address: str
     game_ports: tuple[int, ...]
     docker_host: str
@@ -68,6 +71,12 @@ class Plan:
     def wings_config(self) -> Path:
         """The node's `config.yml`."""
         return self.home / "wings" / "config.yml"
+
+    @property
+    def panel_from_here(self) -> str:
+        """The Panel's address for this machine itself, which works whatever lies between it and browsers."""
+        host = "127.0.0.1" if self.panel.host in ANY else self.panel.host
+        return f"http://{bracketed(host)}:{self.panel.port}"
 
     @property
     def logs(self) -> Path:
@@ -145,6 +154,7 @@ OPTIONS = (
     Option("sftp_listen", "HOST:PORT", "where SFTP listens", "0.0.0.0:2022"),
     Option("address", "NAME", "name or address others reach this machine by", "found out"),
     Option("url", "URL", "address of the Panel as browsers see it", "http://ADDRESS:PORT"),
+    Option("node_url", "URL", "address of the node as browsers see it", "http://ADDRESS:PORT"),
     Option("game_address", "IP", "address game servers listen on", "the host of the Panel"),
     Option("game_ports", "PORTS", "ports of game servers, such as 25565-25570,27015", "25565-25665"),
     Option("admin_username", "NAME", "name of the first administrator", "admin"),
@@ -187,7 +197,8 @@ def plan(home: Path, said: Mapping[str, str], kept: Mapping[str, str], *, outwar
         wings=wings,
         sftp=sftp,
         address=address,
-        url=(explicit.get("url") or f"http://{bracketed(address)}:{panel.port}").rstrip("/"),
+        url=web_address(explicit.get("url") or f"http://{bracketed(address)}:{panel.port}", "--url"),
+        node_url=web_address(explicit.get("node_url") or f"http://{bracketed(address)}:{wings.port}", "--node-url"),
         game_address=explicit.get("game_address") or ("0.0.0.0" if panel.host in ANY else panel.host),
         game_ports=ports(values["game_ports"]),
         docker_host=values["docker_host"],
@@ -195,6 +206,18 @@ def plan(home: Path, said: Mapping[str, str], kept: Mapping[str, str], *, outwar
         admin_email=values["admin_email"],
         admin_password=explicit.get("admin_password"),
     )
+
+
+def web_address(text: str, flag: str) -> str:
+    """An `http` or `https` address without a path, and without a slash at its end.
+
+    Raises:
+        Trouble: it is none.
+    """
+    url = urlsplit(text.strip())
+    if url.scheme not in {"http", "https"} or not url.hostname or url.path.strip("/") or url.query:
+        raise Trouble(f"The address {text!r} given by {flag} is not of the form https://NAME or https://NAME:PORT.")
+    return f"{url.scheme}://{url.netloc}"
 
 
 def ports(text: str) -> tuple[int, ...]:
@@ -207,9 +230,9 @@ def ports(text: str) -> tuple[int, ...]:
     for part in text.split(","):
         first, _, last = (word.strip() for word in part.partition("-"))
         last = last or first
-        if not (first.isdigit() and last.isdigit() and 1024 <= int(first) <= int(last) <= MAX_PORT):
+        if not (first.isdigit() and last.isdigit() and 1024 < int(first) <= int(last) <= MAX_PORT):
             raise Trouble(
-                f"The ports of game servers, {text!r}, are not of the form 25565-25570,27015 (1024 to 65535)."
+                f"The ports of game servers, {text!r}, are not of the form 25565-25570,27015 (1025 to 65535)."
             )
         found |= dict.fromkeys(range(int(first), int(last) + 1))
         if len(found) > MAX_GAME_PORTS:

@@ -50,8 +50,8 @@ def look(home: Path) -> dict[str, Any]:
         "home": str(home),
         "running": running,
         "pid": note.pid if note else None,
-        "panel": _half(note.panel, wanted.panel, "/") if note else None,
-        "wings": _half(note.wings, wanted.wings, "/api/system") if note else None,
+        "panel": _half(note.panel, wanted.panel, instance.PANEL_PATH) if note else None,
+        "wings": _half(note.wings, wanted.wings, instance.WINGS_PATH) if note else None,
     }
 
 

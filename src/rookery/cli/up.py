@@ -79,10 +79,12 @@ def make_home(home: Path) -> None:
     Raises:
         Trouble: it cannot be made, or its file system is full.
     """
+    fresh = not home.exists()
     try:
         for folder in (home, home / "run", home / "logs", home / "wings"):
             folder.mkdir(parents=True, exist_ok=True)
-        (home / "run").chmod(0o700)
+        for folder in (home, home / "run") if fresh else (home / "run",):
+            folder.chmod(0o700)
         (home / "run" / "writable").touch()
     except PermissionError as err:
         raise Trouble(f"No permission to write to {home}; run as its owner or choose another with --home DIR.") from err
@@ -156,6 +158,7 @@ def prepare(wanted: Plan, docker: engine.Engine) -> dict[str, Any]:
     request = asdict(wanted) | {
         "home": str(wanted.home),
         "wings_config": str(wanted.wings_config),
+        "panel_from_here": wanted.panel_from_here,
         "urls": wanted.urls(),
         "network": asdict(network.ensure(docker, network.name_of(wanted.home))),
     }
@@ -191,7 +194,7 @@ def halves(wanted: Plan, outcome: dict[str, Any]) -> Supervisor:
         environment=environment() | outcome["panel_environment"],
         log=wanted.logs / "panel.log",
         address=wanted.panel,
-        health=outcome["panel_health"],
+        health=instance.PANEL_PATH,
         url=wanted.url,
     )
     wings = Child(
@@ -200,7 +203,7 @@ def halves(wanted: Plan, outcome: dict[str, Any]) -> Supervisor:
         environment=environment() | {"DOCKER_HOST": wanted.docker_host},
         log=wanted.logs / "wings.log",
         address=wanted.wings,
-        health="/api/system",
+        health=instance.WINGS_PATH,
         url=f"http://{shown}",
     )
     return Supervisor(wanted.home, panel, wings)
