@@ -212,7 +212,15 @@ class Machine:
         server.wait_until_installed()
         return server
 
-    def order(self, egg_name: str, *, memory: int = 512, image: str | None = None, **environment: str) -> "GameServer":
+    def order(
+        self,
+        egg_name: str,
+        *,
+        memory: int = 512,
+        image: str | None = None,
+        skip_scripts: bool = False,
+        **environment: str,
+    ) -> "GameServer":
         """Create a server; its installation goes on."""
         nest, egg_id = self.egg(egg_name)
         egg = self.api("GET", f"/api/application/nests/{nest}/eggs/{egg_id}?include=variables")["attributes"]
@@ -229,6 +237,7 @@ class Machine:
                 "docker_image": image or egg["docker_image"],
                 "startup": egg["startup"],
                 "environment": defaults | environment,
+                "skip_scripts": skip_scripts,
                 "limits": {"memory": memory, "swap": 0, "disk": 2 * GIB, "io": 500, "cpu": 100},
                 "feature_limits": {"databases": 0, "allocations": 0, "backups": 0},
                 "allocation": {"default": allocation},

@@ -23,6 +23,8 @@ LONGEST_PAUSE = 30.0
 STEADY_SECONDS = 60.0
 """A half that lived this long is started again without a pause when it dies."""
 LOG_BYTES = 20 * 1024 * 1024
+PARENT = "ROOKERY_PARENT"
+"""Environment variable by which a child knows the process it must not outlive."""
 SIGNALS = {signal.SIGCHLD, signal.SIGINT, signal.SIGTERM, signal.SIGHUP}
 
 
@@ -31,7 +33,7 @@ class Child:
     """One half: how it is started, how it is asked whether it answers, and the process it is now."""
 
     name: str
-    words: Sequence[str]
+    command: Sequence[str]
     environment: Mapping[str, str]
     log: Path
     address: Address
@@ -51,8 +53,8 @@ class Child:
         self.started, self.since = time.monotonic(), int(time.time())
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "rookery.cli.child", str(os.getpid()), *self.words],
-                env=dict(self.environment),
+                self.command,
+                env={**self.environment, PARENT: str(os.getpid())},
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -164,6 +166,11 @@ class Supervisor:
 def _signal(child: Child, number: signal.Signals) -> None:
     if child.process is not None and child.runs():
         child.process.send_signal(number)
+
+
+def command_of(*words: str) -> list[str]:
+    """The command line that runs `rookery WORDS…` as a child tied to this process."""
+    return [sys.executable, "-m", "rookery.cli.child", *words]
 
 
 def trim(log: Path) -> None:

@@ -19,7 +19,7 @@ from typing import Any
 
 from rookery.cli import engine, instance, network, plan, status
 from rookery.cli.plan import ANY, Address, Plan
-from rookery.cli.supervise import Child, Supervisor
+from rookery.cli.supervise import Child, Supervisor, command_of
 from rookery.cli.trouble import Trouble, reported
 
 LEAST_FREE = 200 * 1024 * 1024
@@ -190,7 +190,7 @@ def halves(wanted: Plan, outcome: dict[str, Any]) -> Supervisor:
     shown = Address("127.0.0.1", wanted.wings.port) if wanted.wings.host in ANY else wanted.wings
     panel = Child(
         name="Panel",
-        words=("panel", "serve"),
+        command=command_of("panel", "serve"),
         environment=environment() | outcome["panel_environment"],
         log=wanted.logs / "panel.log",
         address=wanted.panel,
@@ -199,7 +199,7 @@ def halves(wanted: Plan, outcome: dict[str, Any]) -> Supervisor:
     )
     wings = Child(
         name="node",
-        words=("wings", "run", "--config", str(wanted.wings_config)),
+        command=command_of("wings", "run", "--config", str(wanted.wings_config)),
         environment=environment() | {"DOCKER_HOST": wanted.docker_host},
         log=wanted.logs / "wings.log",
         address=wanted.wings,
