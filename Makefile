@@ -11,7 +11,7 @@ UI_SOURCES = $(shell find ui -path ui/node_modules -prune -o -path ui/dist -prun
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup up down status test test-fast check format bench screens images lock clean
+.PHONY: docs help setup up down status test test-fast check format bench screens images lock clean
 
 help:  ## list what one can do
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -39,6 +39,9 @@ check: setup  ## format, lint, types, import rules, and the UI's own checks
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
 	cd ui && $(NODE) npm run check
+
+docs: $(VENV)/.dev  ## write the pages of the manual that come from the code
+	$(BIN)/python docs/reference/settings.py
 
 format: $(VENV)/.dev  ## put all Python files into the house's format
 	$(BIN)/ruff format .
