@@ -79,6 +79,14 @@ class Work:
         """Do `step` after the commit; when it fails, do `otherwise` and let the failure be the answer."""
         self._steps.append((step, otherwise))
 
+    async def outside(self, step: Step) -> Any:
+        """Do a step on the network now, with no transaction open; what was written so far is committed first.
+
+        For actions whose record is written only when they worked.
+        """
+        await self.db.commit()
+        return await step()
+
     async def commit(self) -> None:
         """Commit, then carry out the steps in order.
 

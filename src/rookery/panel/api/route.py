@@ -65,7 +65,7 @@ class WorkRoute(APIRoute):
 
 async def _keep_record(work: Work, err: Problem) -> None:
     """Write the activity of a refusal that must be on record although the request failed."""
-    if isinstance(err, ApiProblem) and err.headers.pop("keep", None):
+    if isinstance(err, ApiProblem) and err.headers.pop("keep", ""):
         await work.keep_records()
     else:
         work.forget()

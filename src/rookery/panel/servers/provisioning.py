@@ -2,7 +2,7 @@
 
 import uuid
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -66,7 +66,6 @@ class ServerDraft:
     description: str = ""
     skip_scripts: bool = False
     start: bool = False
-    extra: Mapping[str, Any] = field(default_factory=dict)
 
 
 async def create(work: Work, nodes: NodeClient, draft: ServerDraft) -> Server:

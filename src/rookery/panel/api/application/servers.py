@@ -21,7 +21,7 @@ from rookery.panel.nodes.models import Allocation, Node
 from rookery.panel.panel import Panel
 from rookery.panel.servers import changes, provisioning
 from rookery.panel.servers.models import Server
-from rookery.panel.validation.inputs import Checker, Inputs, as_bool, validate
+from rookery.panel.validation.inputs import Checker, Inputs, as_bool
 from rookery.panel.work import Work
 
 log = structlog.get_logger()
@@ -91,7 +91,11 @@ async def create(request: Request, work: InWork, panel: InPanel, caller: Writer)
         image=inputs["docker_image"],
         startup=inputs["startup"],
         environment=inputs["environment"] if isinstance(inputs["environment"], dict) else {},
-        **{name: int(float(limits[name])) for name in LIMITS},
+        memory=_whole(limits["memory"]),
+        swap=_whole(limits["swap"]),
+        disk=_whole(limits["disk"]),
+        io=_whole(limits["io"]),
+        cpu=_whole(limits["cpu"]),
         threads=limits.get("threads"),
         oom_disabled=as_bool(inputs["oom_disabled"]) if inputs.get("oom_disabled") is not None else True,
         databases=int(features.get("databases") or 0),
@@ -250,7 +254,11 @@ async def build(request: Request, work: InWork, panel: InPanel, caller: WriterOf
         work,
         server,
         changes.Build(
-            **{name: int(float(sizes[name])) for name in LIMITS},
+            memory=_whole(sizes["memory"]),
+            swap=_whole(sizes["swap"]),
+            disk=_whole(sizes["disk"]),
+            io=_whole(sizes["io"]),
+            cpu=_whole(sizes["cpu"]),
             threads=sizes.get("threads"),
             oom_disabled=as_bool(inputs["oom_disabled"]) if inputs.get("oom_disabled") is not None else None,
             allocation_id=int(inputs["allocation"]),
@@ -264,6 +272,11 @@ async def build(request: Request, work: InWork, panel: InPanel, caller: WriterOf
     node = await work.db.get_one(Node, server.node_id)
     work.call(partial(_sync_quietly, panel, node, server.uuid))
     return await _shown(request, work, caller, server)
+
+
+def _whole(value: Any) -> int:
+    """A validated number without its fraction."""
+    return int(float(value))
 
 
 def _limit(value: Any) -> int | None:
@@ -334,6 +347,3 @@ async def remove(request: Request, work: InWork, panel: InPanel, caller: WriterO
     force = request.path_params.get("word") == "force"
     await provisioning.delete_server(work, panel.nodes, request.state.server, force=force)
     return no_content()
-
-
-__all__ = ["router", "validate"]

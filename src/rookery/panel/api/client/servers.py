@@ -1,0 +1,240 @@
+"""Client API: list and view servers. Source: Panel 1.11, `/api/client` and `/api/client/servers/{server}`."""
+
+import re
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Request, Response
+from sqlalchemy import Select, exists, func, or_, select
+
+from rookery.panel.accounts.models import User
+from rookery.panel.api.access import ClientCaller, InWork, ServerAccess, ServerFor
+from rookery.panel.api.application.lists import contains
+from rookery.panel.api.client import shapes
+from rookery.panel.api.envelope import (
+    NULL,
+    answer,
+    collection,
+    filters,
+    includes,
+    item,
+    page_of,
+    pagination,
+    wire_time,
+)
+from rookery.panel.api.route import WorkRoute
+from rookery.panel.eggs.models import Egg
+from rookery.panel.nodes.models import Allocation, Node
+from rookery.panel.servers.configuration import ServerParts
+from rookery.panel.servers.models import Server, ServerTransfer, Subuser
+from rookery.panel.servers.queries import parts_of
+from rookery.panel.servers.startup import invocation
+from rookery.panel.work import Work
+from rookery.protocol.permissions import ADMIN_PERMISSIONS, CATALOGUE
+
+router = APIRouter(prefix="/api/client", route_class=WorkRoute, tags=["client: servers"])
+INCLUDES = ["egg", "subusers"]
+_ADDRESS = re.compile(r"^(\d{1,3}(?:\.\d{1,3}){3})(?::(\d{1,5}))?$")
+AnyAccess = Annotated[ServerAccess, Depends(ServerFor(any_state=True))]
+
+
+@router.get("")
+async def index(request: Request, work: InWork, caller: ClientCaller) -> Response:
+    """The caller's servers; administrators may ask for those of others."""
+    user = caller.user
+    shared = select(Subuser.server_id).where(Subuser.user_id == user.id)
+    own = or_(Server.owner_id == user.id, Server.id.in_(shared))
+    kind = request.query_params.get("type", "")
+    statement = select(Server)
+    if kind in ("admin", "admin-all"):
+        if not user.root_admin:
+            statement = statement.where(Server.id == 0)
+        elif kind == "admin":
+            statement = statement.where(~own)
+    elif kind == "owner":
+        statement = statement.where(Server.owner_id == user.id)
+    else:
+        statement = statement.where(own)
+    statement = _filtered(request, statement)
+    page = page_of(request, default=50, most=100)
+    total = await work.db.scalar(select(func.count()).select_from(statement.subquery())) or 0
+    rows = list(await work.db.scalars(statement.order_by(Server.id).limit(page.size).offset(page.offset)))
+    held = await _rights(work, user, rows)
+    shown = await _shapes(work, user, rows, held, includes(request, INCLUDES))
+    meta = pagination(request, page, total=total, count=len(rows), keep_query=True)
+    return answer(collection(shown, pagination=meta))
+
+
+def _filtered(request: Request, statement: Select[Any]) -> Select[Any]:
+    columns = {
+        "uuid": Server.uuid,
+        "name": Server.name,
+        "description": Server.description,
+        "external_id": Server.external_id,
+    }
+    for name, values in filters(request, [*columns, "*"]).items():
+        if name in columns:
+            statement = statement.where(contains(columns[name], values))
+        else:
+            statement = statement.where(_anything(",".join(values)))
+    return statement
+
+
+def _anything(text: str) -> Any:
+    if (match := _ADDRESS.match(text)) or re.match(r"^:\d{1,5}$", text):
+        condition = exists().where(Allocation.server_id == Server.id)
+        port = match[2] if match else text[1:]
+        if match:
+            condition = condition.where(Allocation.ip == match[1])
+        if port:
+            condition = condition.where(func.cast(Allocation.port, Server.name.type).like(f"{port}%"))
+        return condition
+    return or_(
+        Server.uuid == text,
+        Server.uuid.like(f"{text}%"),
+        Server.uuid_short == text,
+        Server.external_id == text,
+        contains(Server.name, [text]),
+    )
+
+
+async def _rights(work: Work, user: User, rows: list[Server]) -> dict[int, list[str]]:
+    """Per server what the user holds on it."""
+    if user.root_admin:
+        return {row.id: list(ADMIN_PERMISSIONS) for row in rows}
+    foreign = [row.id for row in rows if row.owner_id != user.id]
+    held = {row.id: ["*"] for row in rows if row.owner_id == user.id}
+    if foreign:
+        found = await work.db.execute(
+            select(Subuser.server_id, Subuser.permissions).where(
+                Subuser.user_id == user.id, Subuser.server_id.in_(foreign)
+            )
+        )
+        held |= {server_id: list(permissions or []) for server_id, permissions in found}
+    return held
+
+
+@router.get("/permissions")
+async def permissions(caller: ClientCaller) -> Response:  # noqa: ARG001
+    """All rights there are on a server."""
+    groups = {group: {"description": text, "keys": keys} for group, (text, keys) in CATALOGUE.items()}
+    return answer(item("system_permissions", {"permissions": groups}))
+
+
+@router.get("/servers/{server}")
+async def view(request: Request, work: InWork, access: AnyAccess) -> Response:
+    """One server."""
+    user, held = access.caller.user, {access.server.id: access.permissions}
+    shape = (await _shapes(work, user, [access.server], held, includes(request, INCLUDES)))[0]
+    shape["meta"] = {"is_server_owner": access.is_owner, "user_permissions": access.permissions}
+    return answer(shape)
+
+
+async def _shapes(
+    work: Work, user: User, rows: list[Server], held: dict[int, list[str]], wanted: set[str]
+) -> list[dict[str, Any]]:
+    if not rows:
+        return []
+    nodes = {
+        node.id: node for node in await work.db.scalars(select(Node).where(Node.id.in_({row.node_id for row in rows})))
+    }
+    moving = set(
+        await work.db.scalars(
+            select(ServerTransfer.server_id).where(
+                ServerTransfer.server_id.in_([row.id for row in rows]), ServerTransfer.successful.is_(None)
+            )
+        )
+    )
+    found = []
+    for parts in await parts_of(work, rows):
+        row = parts.server
+        shape = _shape(parts, nodes[row.node_id], user, held[row.id], is_moving=row.id in moving)
+        relations = shape["attributes"]["relationships"]
+        if "egg" in wanted:
+            egg: Egg = parts.egg.egg
+            relations["egg"] = item("egg", {"uuid": egg.uuid, "name": egg.name})
+        if "subusers" in wanted:
+            allowed = _allows(held[row.id], "user.read")
+            relations["subusers"] = await subusers(work, row) if allowed else NULL
+        found.append(shape)
+    return found
+
+
+def _allows(held: list[str], permission: str) -> bool:
+    return "*" in held or permission in held
+
+
+def _shape(parts: ServerParts, node: Node, user: User, held: list[str], *, is_moving: bool) -> dict[str, Any]:
+    row = parts.server
+    sees_startup = _allows(held, "startup.read")
+    return item(
+        "server",
+        {
+            "server_owner": row.owner_id == user.id,
+            "identifier": row.uuid_short,
+            "internal_id": row.id,
+            "uuid": row.uuid,
+            "name": row.name,
+            "node": node.name,
+            "is_node_under_maintenance": node.maintenance_mode,
+            "sftp_details": {"ip": node.fqdn, "port": node.daemon_sftp},
+            "description": row.description,
+            "limits": {
+                "memory": row.memory,
+                "swap": row.swap,
+                "disk": row.disk,
+                "io": row.io,
+                "cpu": row.cpu,
+                "threads": row.threads,
+                "oom_disabled": row.oom_disabled,
+            },
+            "invocation": invocation(row, parts.default, parts.variables, parts.values, hide_all=not sees_startup),
+            "docker_image": row.image,
+            "egg_features": parts.egg.features,
+            "feature_limits": {
+                "databases": row.database_limit,
+                "allocations": row.allocation_limit,
+                "backups": row.backup_limit,
+            },
+            "status": row.status,
+            "is_suspended": row.status == "suspended",
+            "is_installing": not row.is_installed,
+            "is_transferring": is_moving,
+            "relationships": {
+                "allocations": shapes.allocations(
+                    parts.allocations, row.allocation_id, all_of_them=_allows(held, "allocation.read")
+                ),
+                "variables": shapes.variables(parts.variables, parts.values, allowed=sees_startup),
+            },
+        },
+    )
+
+
+async def subusers(work: Work, server: Server) -> dict[str, Any]:
+    """The people with rights on a server."""
+    rows = await work.db.execute(
+        select(Subuser, User)
+        .join(User, User.id == Subuser.user_id)
+        .where(Subuser.server_id == server.id)
+        .order_by(Subuser.id)
+    )
+    return collection(subuser_shape(row, user) for row, user in rows)
+
+
+def subuser_shape(row: Subuser, user: User) -> dict[str, Any]:
+    """Somebody with rights on a server."""
+    return item("server_subuser", {**user_attributes(user), "permissions": row.permissions or []})
+
+
+def user_attributes(user: User) -> dict[str, Any]:
+    """A user as others on a server see them."""
+    import hashlib
+
+    mark = hashlib.md5(user.email.lower().encode(), usedforsecurity=False).hexdigest()
+    return {
+        "uuid": user.uuid,
+        "username": user.username,
+        "email": user.email,
+        "image": f"https://gravatar.com/avatar/{mark}",
+        "2fa_enabled": user.use_totp,
+        "created_at": wire_time(user.created_at),
+    }

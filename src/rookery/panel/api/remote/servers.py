@@ -1,0 +1,167 @@
+"""Remote API: what a node asks and tells about its own servers. Source: Panel 1.11, `/api/remote/servers`."""
+
+from functools import partial
+from typing import Any
+
+import structlog
+from fastapi import APIRouter, Request, Response
+from sqlalchemy import func, select, update
+
+from rookery.panel.accounts.models import User
+from rookery.panel.api.access import CallingNode, InPanel, InWork, ServerOfNode, read_inputs
+from rookery.panel.api.envelope import answer, no_content, page_of
+from rookery.panel.api.problems import ApiProblem
+from rookery.panel.api.route import WorkRoute
+from rookery.panel.eggs.models import Egg
+from rookery.panel.eggs.service import resolve
+from rookery.panel.mail import Message
+from rookery.panel.nodes.client import NodeFailed
+from rookery.panel.nodes.models import Allocation, Node
+from rookery.panel.panel import Panel
+from rookery.panel.servers.configuration import document
+from rookery.panel.servers.models import Server, ServerTransfer
+from rookery.panel.servers.queries import parts_of
+from rookery.panel.validation.inputs import as_bool, validate
+from rookery.panel.work import Work
+from rookery.protocol.states import ServerStatus
+
+log = structlog.get_logger()
+router = APIRouter(prefix="/api/remote/servers", route_class=WorkRoute, tags=["remote: servers"])
+
+
+@router.get("")
+async def index(request: Request, work: InWork, panel: InPanel, node: CallingNode) -> Response:
+    """One page of the calling node's servers, each with its whole configuration."""
+    page = page_of(request, default=50, most=None)
+    condition = Server.node_id == node.id
+    total = await work.db.scalar(select(func.count()).select_from(Server).where(condition)) or 0
+    statement = select(Server).where(condition).order_by(Server.id)
+    if page.size is not None:
+        statement = statement.limit(page.size).offset(page.offset)
+    rows = list(await work.db.scalars(statement))
+    data = [{"uuid": parts.server.uuid, **document(parts)} for parts in await parts_of(work, rows)]
+    path = f"{panel.settings.url}/api/remote/servers"
+    size = page.size or max(total, 1)
+    last = max(-(-total // size), 1)
+    return answer({"data": data, **_laravel_page(path, page.number, last, size, total, page.offset, len(data))})
+
+
+def _laravel_page(path: str, number: int, last: int, size: int, total: int, offset: int, count: int) -> dict[str, Any]:
+    def url(page: int) -> str | None:
+        return f"{path}?page={page}" if 1 <= page <= last else None
+
+    links = [{"url": url(number - 1), "label": "&laquo; Previous", "active": False}]
+    links += [{"url": url(page), "label": str(page), "active": page == number} for page in range(1, last + 1)]
+    links.append({"url": url(number + 1), "label": "Next &raquo;", "active": False})
+    return {
+        "links": {"first": url(1), "last": url(last), "prev": url(number - 1), "next": url(number + 1)},
+        "meta": {
+            "current_page": number,
+            "from": offset + 1 if count else None,
+            "last_page": last,
+            "links": links,
+            "path": path,
+            "per_page": size,
+            "to": offset + count if count else None,
+            "total": total,
+        },
+    }
+
+
+@router.post("/reset")
+async def reset(work: InWork, node: CallingNode) -> Response:
+    """Forget installations and restores that ended with the node's last process."""
+    await work.db.execute(
+        update(Server)
+        .where(
+            Server.node_id == node.id,
+            Server.status.in_([ServerStatus.INSTALLING, ServerStatus.RESTORING_BACKUP]),
+        )
+        .values(status=None)
+    )
+    return no_content()
+
+
+@router.get("/{uuid}")
+async def view(work: InWork, server: ServerOfNode) -> Response:
+    """The configuration of a server."""
+    return answer(document((await parts_of(work, [server]))[0]))
+
+
+@router.get("/{uuid}/install")
+async def installation(work: InWork, server: ServerOfNode) -> Response:
+    """The script that installs a server."""
+    egg = await work.db.get_one(Egg, server.egg_id)
+    resolved = await resolve(work, egg)
+    return answer({"container_image": egg.script_container, "entrypoint": egg.script_entry, "script": resolved.script})
+
+
+@router.post("/{uuid}/install")
+async def installed(request: Request, work: InWork, panel: InPanel, server: ServerOfNode) -> Response:
+    """How an installation ended."""
+    inputs = validate(await read_inputs(request), {"successful": "required|boolean", "reinstall": "sometimes|boolean"})
+    successful, again = as_bool(inputs["successful"]), as_bool(inputs.get("reinstall"))
+    if server.status != ServerStatus.SUSPENDED:
+        failed = ServerStatus.REINSTALL_FAILED if again else ServerStatus.INSTALL_FAILED
+        server.status = None if successful else failed
+    first, server.installed_at = server.installed_at is None, work.now
+    if successful and first:
+        owner = await work.db.get_one(User, server.owner_id)
+        text = f"Your server {server.name} is installed and ready: {panel.settings.url}/server/{server.uuid_short}"
+        work.call(partial(panel.mail.send, Message(owner.email, "Server Installed", text)))
+    return no_content()
+
+
+async def _open_transfer(work: Work, server: Server) -> ServerTransfer:
+    found = await work.db.scalar(
+        select(ServerTransfer)
+        .where(ServerTransfer.server_id == server.id, ServerTransfer.successful.is_(None))
+        .order_by(ServerTransfer.id.desc())
+        .limit(1)
+    )
+    if found is None:
+        raise ApiProblem(409, "ConflictHttpException", "The server is not being moved.")
+    return found
+
+
+async def _free(work: Work, server: Server, ids: list[int]) -> None:
+    await work.db.execute(
+        update(Allocation).where(Allocation.id.in_(ids), Allocation.server_id == server.id).values(server_id=None)
+    )
+
+
+@router.api_route("/{uuid}/transfer/failure", methods=["GET", "POST"])
+async def transfer_failed(work: InWork, server: ServerOfNode) -> Response:
+    """A move did not work: the server stays where it is."""
+    transfer = await _open_transfer(work, server)
+    transfer.successful = False
+    await _free(work, server, [transfer.new_allocation, *(transfer.new_additional_allocations or [])])
+    return no_content()
+
+
+@router.api_route("/{uuid}/transfer/success", methods=["GET", "POST"])
+async def transferred(work: InWork, panel: InPanel, node: CallingNode, server: ServerOfNode) -> Response:
+    """A move worked; only the destination may say so."""
+    transfer = await _open_transfer(work, server)
+    if transfer.new_node != node.id:
+        raise ApiProblem(403, "AccessDeniedHttpException", "Only the destination of a move may report its success.")
+    await _free(work, server, [transfer.old_allocation, *(transfer.old_additional_allocations or [])])
+    transfer.successful = True
+    server.allocation_id, server.node_id = transfer.new_allocation, transfer.new_node
+    old = await work.db.get(Node, transfer.old_node)
+    if old is not None:
+        work.call(partial(_delete_old_copy, panel, old, server.uuid))
+    return no_content()
+
+
+async def _delete_old_copy(panel: Panel, node: Node, uuid: str) -> None:
+    try:
+        await panel.nodes.delete(node, uuid)
+    except NodeFailed as err:
+        log.warning("the old copy of a moved server was not deleted", server=uuid, reason=err.detail)
+
+
+@router.post("/{uuid}/container/status")
+async def container_status(server: ServerOfNode) -> Response:  # noqa: ARG001
+    """A state change, as other daemons tell it; nothing is kept."""
+    return answer([])
