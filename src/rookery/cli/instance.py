@@ -15,7 +15,7 @@ from rookery.cli.plan import ANY, Address
 from rookery.cli.trouble import Trouble
 
 HEALTH_SECONDS = 3.0
-PANEL_PATH, WINGS_PATH = "/", "/api/system"
+PANEL_PATH, WINGS_PATH = "/api/client", "/api/system"
 """What each half is asked to see whether it answers."""
 
 
