@@ -55,9 +55,9 @@ def test_a_panel_on_every_interface_is_shown_by_the_address_of_the_machine() -> 
     assert "http://127.0.0.1:8000" in wanted.urls()
 
 
-def test_a_panel_on_loopback_keeps_everything_there() -> None:
+def test_a_panel_on_loopback_keeps_the_node_there_and_lets_players_in() -> None:
     wanted = plan.plan(HOME, {"panel_listen": "127.0.0.1:9000"}, {}, outward="192.0.2.7")
-    assert (wanted.url, wanted.address, wanted.game_address) == ("http://127.0.0.1:9000", "127.0.0.1", "127.0.0.1")
+    assert (wanted.url, wanted.address, wanted.game_address) == ("http://127.0.0.1:9000", "127.0.0.1", "0.0.0.0")
 
 
 def test_two_listeners_on_one_port_are_refused() -> None:
