@@ -28,6 +28,10 @@ class NoSuchImage(Refused):
     """The image is neither here nor to be had."""
 
 
+class AddressTaken(Refused):
+    """Another program of the host listens on an address the container wants."""
+
+
 @dataclass(frozen=True, slots=True)
 class Limits:
     """Resources of a container in the engine's units; 0 and empty mean no limit."""
@@ -79,7 +83,8 @@ class ContainerSpec:
     labels: dict[str, str] = field(default_factory=dict)
     binds: tuple[Bind, ...] = ()
     tmpfs: dict[str, str] = field(default_factory=dict)
-    ports: tuple[PortBinding, ...] = ()
+    ports: tuple[PortBinding, ...] | None = None
+    """None: the container does not publish; empty: it may, and has nothing to publish now."""
     limits: Limits = Limits()
     dns: tuple[str, ...] = ()
     log_driver: str = ""
@@ -157,14 +162,19 @@ class Sample:
 
 
 class Console(Protocol):
-    """Both directions of a container's terminal."""
+    """Both directions of a container's terminal; several may be open, and each sees all of the output."""
 
     def __aiter__(self) -> AsyncIterator[bytes]:
         """Raw chunks as they come; ends when the container stops or the engine closes the stream."""
         ...
 
     async def send(self, data: bytes) -> None:
-        """Write to the process' input."""
+        """Write to the process' input.
+
+        Raises:
+            Refused: the console is closed or the process has ended.
+            Unavailable: the process does not read and its input is full.
+        """
         ...
 
     async def close(self) -> None:
@@ -178,15 +188,25 @@ class Container(Protocol):
     name: str
 
     async def attach(self) -> Console:
-        """The terminal, from now on; called before `start`, nothing of the output is missed."""
+        """The terminal, from now on; called before `start`, nothing of the output is missed.
+
+        Raises:
+            NoSuchContainer: it does not exist.
+        """
         ...
 
     async def start(self) -> None:
-        """Run it; starting a started container is not an error."""
+        """Run it; starting a started container is not an error.
+
+        Raises:
+            NoSuchContainer: it does not exist.
+            AddressTaken: an address it publishes is in use.
+            Refused: the engine cannot run it; the sentence is the engine's own.
+        """
         ...
 
     async def signal(self, signal: str) -> None:
-        """Send `SIGTERM`, `SIGKILL`, …; to a stopped or missing container nothing happens."""
+        """Send `SIGTERM`, `SIGKILL`, … to its first process; to a stopped or missing container nothing happens."""
         ...
 
     async def stop(self) -> None:
@@ -194,7 +214,11 @@ class Container(Protocol):
         ...
 
     async def wait(self) -> Exit:
-        """Wait until it is not running; immediate when it is stopped already."""
+        """Wait until it is not running, through restarts of the engine too; immediate when it is stopped already.
+
+        A container that is gone has ended with code 1; one that is taken away while it is waited for has the code of
+        its process.
+        """
         ...
 
     async def status(self) -> Status:
@@ -206,7 +230,12 @@ class Container(Protocol):
         ...
 
     async def resize(self, limits: Limits) -> None:
-        """Change limits of the existing container in place."""
+        """Change limits of the existing container in place; a limit that is 0 or empty stays as it is.
+
+        Raises:
+            NoSuchContainer: it does not exist.
+            Refused: the engine cannot, such as below what is in use.
+        """
         ...
 
     def samples(self) -> AsyncIterator[Sample]:
@@ -214,7 +243,11 @@ class Container(Protocol):
         ...
 
     async def tail(self, lines: int) -> list[bytes]:
-        """The last lines of the engine's log, oldest first, without line ends; empty lines included."""
+        """The last lines of the engine's log, oldest first, without line ends; empty lines included.
+
+        Raises:
+            NoSuchContainer: it does not exist.
+        """
         ...
 
     async def remove(self) -> None:
@@ -232,11 +265,17 @@ class Runtime(Protocol):
         ...
 
     async def prepare(self, network: NetworkSpec) -> NetworkInfo:
-        """The network as it exists afterwards; an existing one is taken as it is."""
+        """The network as it exists afterwards; an existing one is taken as it is.
+
+        When the wanted subnets overlap with others of the host, the engine chooses free ones.
+        """
         ...
 
     async def fetch(self, image: str, access: RegistryAccess | None, progress: Progress) -> None:
         """Make the image usable; when a pull fails and a local copy exists, that is success.
+
+        Callers who want one image at the same time share one download; each sees its progress. One who stops waiting
+        does not end it for the others.
 
         Raises:
             NoSuchImage: it could not be pulled and is not here.
@@ -247,6 +286,7 @@ class Runtime(Protocol):
         """A container that does not run yet.
 
         Raises:
+            NoSuchImage: the image is not here.
             Refused: a container of that name exists, or the engine refuses the spec.
         """
         ...
@@ -260,5 +300,5 @@ class Runtime(Protocol):
         ...
 
     async def close(self) -> None:
-        """Let go of the engine's socket."""
+        """Let go of the engine; containers go on."""
         ...

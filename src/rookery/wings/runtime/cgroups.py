@@ -97,13 +97,25 @@ class VersionTwo:
         self._files.close()
 
 
-def reader_for(pid: int, *, proc: Path = _PROC, cgroup: Path = _CGROUP) -> Reader | None:
-    """The reader for the container whose first process is `pid`; None when its files cannot be reached from here."""
+def has_io_weight(cgroup: Path = _CGROUP) -> bool:
+    """Whether groups of version 2 know a weight for disk access; only some schedulers of the kernel offer it."""
+    return any(cgroup.glob("*/io.weight")) or any(cgroup.glob("*/io.bfq.weight"))
+
+
+def reader_for(pid: int, container: str, *, proc: Path = _PROC, cgroup: Path = _CGROUP) -> Reader | None:
+    """The reader for the container with the id `container` whose first process is `pid`.
+
+    None when its files cannot be reached from here: the engine is on another machine, where `pid` is somebody else's
+    here, or this process sees another part of the hierarchy.
+    """
     try:
-        groups = _groups((proc / str(pid) / "cgroup").read_text())
+        text = (proc / str(pid) / "cgroup").read_text()
+        if container not in text:
+            return None
+        groups = _groups(text)
         network = proc / str(pid) / "net" / "dev"
         if "memory" in groups and "cpuacct" in groups:
-            return VersionOne(cgroup / "memory" / groups["memory"], cgroup / "cpuacct" / groups["cpuacct"], network)
+            return VersionOne(cgroup / "memory" / groups["memory"], _accounting(cgroup, groups["cpuacct"]), network)
         if "" in groups:
             return VersionTwo(cgroup / groups[""], network)
     except OSError:
@@ -128,6 +140,12 @@ async def each_second(reader: Reader) -> AsyncIterator[Sample]:
         spent_before, at_before = spent, at
         yield Sample(Bytes(memory), Bytes(limit), cpu, Bytes(received), Bytes(sent), at)
         await asyncio.sleep(1)
+
+
+def _accounting(cgroup: Path, path: str) -> Path:
+    """The folder of `cpuacct`, which some hosts mount together with `cpu` and without a link of its own name."""
+    alone = cgroup / "cpuacct"
+    return (alone if alone.exists() else cgroup / "cpu,cpuacct") / path
 
 
 def _groups(text: str) -> dict[str, str]:
