@@ -28,6 +28,7 @@ from rookery.wings.runtime.docker import DockerRuntime
 from rookery.wings.servers.node import Node
 from rookery.wings.servers.registry import Registry
 from rookery.wings.servers.spec import node_network
+from rookery.wings.sftp.host_key import ensure_host_key
 from rookery.wings.store import Store
 from rookery.wings.threads import in_thread
 from rookery.wings.tokens import Tokens
@@ -59,6 +60,7 @@ class Wings:
             await self.registry.load()
             await self._prepare_network()
             await in_thread(self.node.config_file.save, self.node.config)
+            await in_thread(ensure_host_key, self.node.config.system.data)
             await self._listen()
             async with asyncio.TaskGroup() as tasks:
                 background = [

@@ -296,7 +296,11 @@ def _decode_part(kind: type[Any], value: Any, path: str, where: Mapping[str, int
         for name, hint in known.items()
         if value.get(name) is not None
     }
-    return kind(**changes)
+    part = kind(**changes)
+    # Maps merge with their defaults, lists replace them.
+    defaults = kind()
+    merged = {name: {**getattr(defaults, name), **found} for name, found in changes.items() if isinstance(found, dict)}
+    return dataclasses.replace(part, **merged) if merged else part
 
 
 def _decode_scalar(kind: Any, value: Any, path: str, where: Mapping[str, int] | None) -> Any:

@@ -15,6 +15,24 @@ REQUEST_ID = web.RequestKey("request_id", str)
 PUBLIC = "public"
 
 
+async def _other_slash(request: web.Request) -> web.Response | None:
+    """The redirect to a route that differs by a slash at the end, as the wire has it: before everything else."""
+    if not request.path.endswith("/") or request.path == "/":
+        return None
+    path = request.path.rstrip("/")
+    if "//" in request.path:
+        return None
+    match = await request.app.router.resolve(request.clone(rel_url=request.rel_url.with_path(path)))
+    if match.http_exception is not None or "unknown" in match:
+        return None
+    if request.method == "GET":
+        body = f'<a href="{path}">Moved Permanently</a>.\n\n'.encode()
+        return web.Response(
+            status=301, body=body, headers={"Location": path, "Content-Type": "text/html; charset=utf-8"}
+        )
+    return web.Response(status=307, headers={"Location": path})
+
+
 def cors_headers(config: Config, origin: str | None) -> dict[str, str]:
     """The cross-origin headers of an answer to a page of `origin`."""
     allowed = config.remote
@@ -75,10 +93,12 @@ class Outer:
     async def layer(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         """Answer a request, whatever happens inside."""
         request[REQUEST_ID] = new_request_id()
+        if (other := await _other_slash(request)) is not None:
+            return other
         try:
             response = await self._answer(request, handler)
         except web.HTTPException:
-            response = web.Response(status=404, text="404 page not found")
+            response = web.Response(status=404, body=b"404 page not found", headers={"Content-Type": "text/plain"})
         except Exception as err:  # noqa: BLE001 - an outer edge
             response = answer_for(err, request[REQUEST_ID])
             if response.status == 401:
@@ -97,9 +117,7 @@ class Outer:
         if not self._is_public(request):
             check_bearer(self._config.current, request.headers.get("Authorization"))
         if isinstance(request.match_info.http_exception, web.HTTPException):
-            return web.Response(
-                status=404, body=b"404 page not found", headers={"Content-Type": "text/plain; charset=utf-8"}
-            )
+            return web.Response(status=404, body=b"404 page not found", headers={"Content-Type": "text/plain"})
         return await handler(request)
 
     def client_ip(self, request: web.Request) -> str:

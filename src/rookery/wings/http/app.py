@@ -31,7 +31,7 @@ def build(registry: Registry, further: Iterable[web.RouteDef] = ()) -> tuple[web
 
 
 async def _unknown(_request: web.Request) -> web.Response:
-    return web.Response(status=404, body=b"404 page not found", headers={"Content-Type": "text/plain; charset=utf-8"})
+    return web.Response(status=404, body=b"404 page not found", headers={"Content-Type": "text/plain"})
 
 
 def _is_public(request: web.Request) -> bool:

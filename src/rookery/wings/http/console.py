@@ -284,6 +284,7 @@ class Connection:
         if event == "auth":
             await self._authenticate(text)
             return
+        self._told_invalid = None  # whoever asks is told again
         if not self._is_valid():
             return
         assert self._token is not None

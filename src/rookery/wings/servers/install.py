@@ -40,8 +40,8 @@ async def install(server: "Server", *, reinstall: bool = False) -> bool:
             successful = await _run(server)
     except Problem as err:
         log.warning("an installation failed", server=server.uuid, reason=err.detail)
-        server.events.publish(EventName.INSTALL_OUTPUT, f"The installation failed: {err.detail}")
-        server.events.publish(EventName.DAEMON_MESSAGE, f"The installation failed: {err.detail}")
+        if "installing" not in server.held_by:
+            server.events.publish(EventName.DAEMON_MESSAGE, f"The installation failed: {err.detail}")
     await server.node.reports.owe(
         server.uuid, f"/servers/{server.uuid}/install", {"successful": successful, "reinstall": reinstall}
     )

@@ -42,9 +42,8 @@ class Power:
         self._server = server
         self._lock = asyncio.Lock()
         self._starting: asyncio.Task[None] | None = None
-        self.current: PowerAction | None = None
-        self.idle = asyncio.Event()
-        self.idle.set()
+        self.stopping: asyncio.Event | None = None
+        """Set when the stop that is under way has given the lock back; None when none is."""
 
     @property
     def busy(self) -> bool:
@@ -80,14 +79,15 @@ class Power:
                 await self._lock.acquire()
         except TimeoutError as err:
             raise Busy from err
-        self.current = action
-        self.idle.clear()
+        released = asyncio.Event()
+        if action is PowerAction.STOP:
+            self.stopping = released
         try:
             yield
         finally:
-            self.current = None
+            self.stopping = None
             self._lock.release()
-            self.idle.set()
+            released.set()
 
     async def stop_within(self, seconds: float, *, kill: bool) -> None:
         """Stop the process as its egg says and wait until it is gone.
@@ -107,6 +107,7 @@ class Power:
     # Start
 
     async def _prepare_and_launch(self) -> None:
+        await self._server.settled.wait()
         if self._server.state is not ProcessState.OFFLINE:
             raise Conflict("server is running")
         self._starting = asyncio.create_task(self._start(), name=f"start:{self._server.uuid}")
@@ -140,14 +141,23 @@ class Power:
             await self._withdraw(container)
             raise
 
-    async def _launch(self) -> None:
+    async def make_container(self) -> Container:
+        """Fetch the image and replace the server's container by a fresh one that does not run yet.
+
+        Raises:
+            Problem: the image is not to be had, or the engine refuses the container.
+        """
         server, node = self._server, self._server.node
-        configuration, config = server.configuration, node.config
+        configuration = server.configuration
         await self._fetch_image()
         await server.container.remove()
         if configuration.allocations.force_outgoing_ip:
             await node.runtime.prepare(outgoing_network(configuration.allocations.default_ip))
-        container = await node.runtime.create(server_spec(configuration, config, server.volume.root))
+        return await node.runtime.create(server_spec(configuration, node.config, server.volume.root))
+
+    async def _launch(self) -> None:
+        server = self._server
+        container = await self.make_container()
         try:
             async with asyncio.timeout(_LAUNCH_SECONDS):
                 # Attach before start: output printed between start and attach would be lost.
@@ -226,8 +236,7 @@ class Power:
 
     async def _gone(self) -> None:
         """Wait until the process has really ended and its console was read to the end."""
-        if self._server.console is not None:
-            await self._server.ended.wait()
+        await self._server.ended.wait()
 
 
 def signal_name(value: str) -> str:

@@ -198,6 +198,13 @@ class Registry:
         server.spawn(self._install_new(server, start=start), "install")
 
     async def _install_new(self, server: Server, *, start: bool) -> None:
+        if not server.configuration.image and not server.configuration.egg_id:
+            log.error("a new server has no image and no egg, nothing is installed", server=server.uuid)
+            return
+        try:
+            await server.power.make_container()
+        except Problem as err:
+            log.warning("the container of a new server was not made yet", server=server.uuid, reason=err.detail)
         if await install(server) and start:
             await self.act_quietly(server, PowerAction.START, wait=_START_WAIT)
 

@@ -13,7 +13,7 @@ from typing import Any
 import structlog
 
 from rookery.protocol.problems import Conflict, Invalid, Problem
-from rookery.protocol.states import PowerAction, ProcessState
+from rookery.protocol.states import ProcessState
 from rookery.protocol.units import MiB, bytes_of_mib
 from rookery.wings.events import Bus, EventName
 from rookery.wings.files.volume import Volume
@@ -61,6 +61,11 @@ class Server:
         self.crashes = Crashes(self)
         self.console: Console | None = None
         self.ended = asyncio.Event()
+        """Set while no process is followed."""
+        self.ended.set()
+        self.settled = asyncio.Event()
+        """Cleared from the end of a process until everybody was told."""
+        self.settled.set()
         self.last_exit = Exit(0, out_of_memory=False)
         self._matcher = DoneMatcher((), strip_ansi=False)
         self._throttle = Throttle(config.throttles.lines, config.throttles.line_reset_interval / 1000)
@@ -224,14 +229,19 @@ class Server:
     async def _end(self, exit_: Exit) -> None:
         self.last_exit = exit_
         self.console = None
+        self.settled.clear()
+        stopping = self.power.stopping
         self.ended.set()
-        if self.power.current in (PowerAction.STOP, PowerAction.KILL):
-            # Give the power lock back before anybody can see that the server is offline.
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(_RELEASE_SECONDS):
-                    await self.power.idle.wait()
-        if self.happen(Happened.EXITED):
-            self.spawn(self.crashes.handle(exit_), "crash")
+        try:
+            if stopping is not None:
+                # Give the power lock back before anybody can see that the server is offline.
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(_RELEASE_SECONDS):
+                        await stopping.wait()
+            if self.happen(Happened.EXITED):
+                self.spawn(self.crashes.handle(exit_), "crash")
+        finally:
+            self.settled.set()
 
     def _take_lines(self, lines: list[bytes]) -> None:
         watched, now = self.events.watched, time.monotonic()

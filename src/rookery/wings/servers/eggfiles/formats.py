@@ -1,5 +1,6 @@
 """Parsers `json`, `yaml` and `toml`: text to tree, rules, and back in the wire's layout."""
 
+import io
 import json
 from collections.abc import Sequence
 from typing import Any
@@ -40,10 +41,9 @@ def edit_yaml(text: str, rules: Sequence[Rule]) -> str:
         tree = {}
     if not isinstance(tree, dict):
         raise UnreadableFile("The YAML file is not a mapping.")
-    edited = trees.sorted_tree(trees.edit(tree, rules))
-    return yaml.dump(
-        edited, Dumper=_Dumper, indent=4, sort_keys=False, allow_unicode=True, default_flow_style=False, width=1 << 20
-    )
+    out = io.StringIO()
+    _writer().dump(trees.sorted_tree(trees.edit(tree, rules)), out)
+    return out.getvalue()
 
 
 def _plain(tree: Any) -> Any:
@@ -68,27 +68,36 @@ _Loader.add_implicit_resolver(
 )
 
 
-class _Dumper(yaml.SafeDumper):
-    """Sequences are indented under their key, and no anchors are made."""
+def _writer() -> Any:
+    from ruamel.yaml import YAML
+    from ruamel.yaml.representer import SafeRepresenter
 
-    def increase_indent(self, flow: bool = False, indentless: bool = False) -> None:  # noqa: ARG002
-        """See the base class; lists are never flush with their key."""
-        super().increase_indent(flow, indentless=False)
+    class Representer(SafeRepresenter):
+        """Texts that other readers would take for numbers or truth values are quoted; no anchors are made."""
 
-    def ignore_aliases(self, data: Any) -> bool:  # noqa: ARG002
-        """Write equal things out each time."""
-        return True
+        def ignore_aliases(self, data: Any) -> bool:  # noqa: ARG002
+            """Write equal things out each time."""
+            return True
 
+    def text(representer: Any, value: str) -> Any:
+        style = '"' if _looks_typed(value) else "|" if "\n" in value else None
+        return representer.represent_scalar("tag:yaml.org,2002:str", value, style=style)
 
-def _text(dumper: yaml.SafeDumper, value: str) -> yaml.Node:
-    style = '"' if yaml.SafeDumper.yaml_implicit_resolvers and _looks_typed(value) else None
-    return dumper.represent_scalar("tag:yaml.org,2002:str", value, style=style or ("|" if "\n" in value else None))
+    def nothing(representer: Any, _value: None) -> Any:
+        return representer.represent_scalar("tag:yaml.org,2002:null", "null")
+
+    Representer.add_representer(str, text)
+    Representer.add_representer(type(None), nothing)
+    writer = YAML(typ="safe", pure=True)
+    writer.Representer = Representer
+    writer.indent(mapping=4, sequence=6, offset=4)
+    writer.default_flow_style = False  # type: ignore[assignment]  # the library types it too narrowly
+    writer.allow_unicode = True
+    writer.width = 1 << 20
+    writer.sort_base_mapping_type_on_output = False
+    return writer
 
 
 def _looks_typed(value: str) -> bool:
     loader: Any = yaml.SafeLoader("")
     return bool(loader.resolve(yaml.ScalarNode, value, (True, False)) != "tag:yaml.org,2002:str")
-
-
-_Dumper.add_representer(str, _text)
-_Dumper.add_representer(type(None), lambda dumper, _: dumper.represent_scalar("tag:yaml.org,2002:null", "null"))

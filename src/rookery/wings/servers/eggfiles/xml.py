@@ -32,7 +32,12 @@ def edit(text: str, rules: Sequence[Rule]) -> str:
     for rule in rules:
         _apply(root, rule)
     etree.indent(root, space="  ")
-    document = etree.tostring(root.getroottree(), encoding="unicode")
+    before = [
+        etree.tostring(node, encoding="unicode", with_tail=False)
+        for node in reversed(list(root.itersiblings(preceding=True)))
+    ]
+    after = [etree.tostring(node, encoding="unicode", with_tail=False) for node in root.itersiblings()]
+    document = "\n".join([*before, etree.tostring(root, encoding="unicode", with_tail=False), *after])
     declaration = _DECLARATION if declared else ""
     if declared and text.strip():
         declaration = text.split("?>", 1)[0].strip() + "?>\n"
