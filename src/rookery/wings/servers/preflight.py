@@ -46,6 +46,7 @@ async def run(server: "Server") -> None:
         server.volume,
         server.configuration.process.configs,
         interface=config.docker.network.interface,
+        values=apply.values_of(server.configuration),
     )
     if config.system.check_permissions_on_boot:
         server.say("Ensuring file permissions are set correctly, this could take a few seconds...")

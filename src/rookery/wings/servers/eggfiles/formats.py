@@ -1,7 +1,8 @@
-"""Parsers `json`, `yaml` and `toml`: text to tree, rules, and back in the wire's layout."""
+"""Parsers `json` and `yaml`: text to tree, rules, and back in the wire's layout."""
 
 import io
 import json
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -9,6 +10,8 @@ import yaml
 
 from rookery.wings.servers.eggfiles import trees
 from rookery.wings.servers.eggfiles.rules import Rule, UnreadableFile
+
+_ESCAPES = {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026", "\u2028": "\\u2028", "\u2029": "\\u2029"}
 
 
 def edit_json(text: str, rules: Sequence[Rule]) -> str:
@@ -18,13 +21,19 @@ def edit_json(text: str, rules: Sequence[Rule]) -> str:
         UnreadableFile: the text is no JSON, or a rule does not fit it.
     """
     try:
-        tree = json.loads(text)
-    except ValueError as err:
+        tree = json.loads(text, parse_constant=_no_number)
+    except (ValueError, RecursionError) as err:
         raise UnreadableFile(f"The file is not readable as JSON: {err}") from err
     if not isinstance(tree, dict | list):
         raise UnreadableFile("The JSON file holds a single value.")
-    out = json.dumps(_plain(trees.sorted_tree(trees.edit(tree, rules))), indent=4, ensure_ascii=False)
-    return out.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
+    out = json.dumps(trees.sorted_tree(trees.edit(tree, rules)), indent=4, ensure_ascii=False)
+    for character, escape in _ESCAPES.items():
+        out = out.replace(character, escape)
+    return out
+
+
+def _no_number(name: str) -> None:
+    raise ValueError(f"{name} is no JSON")
 
 
 def edit_yaml(text: str, rules: Sequence[Rule]) -> str:
@@ -35,7 +44,7 @@ def edit_yaml(text: str, rules: Sequence[Rule]) -> str:
     """
     try:
         tree = yaml.load(text, Loader=_Loader)  # noqa: S506 - a safe loader
-    except yaml.YAMLError as err:
+    except (yaml.YAMLError, ValueError, RecursionError) as err:
         raise UnreadableFile(f"The file is not readable as YAML: {err}") from err
     if tree is None:
         tree = {}
@@ -46,26 +55,27 @@ def edit_yaml(text: str, rules: Sequence[Rule]) -> str:
     return out.getvalue()
 
 
-def _plain(tree: Any) -> Any:
-    if isinstance(tree, dict):
-        return {key: _plain(value) for key, value in tree.items()}
-    if isinstance(tree, list):
-        return [_plain(item) for item in tree]
-    return int(tree) if isinstance(tree, float) and tree.is_integer() and abs(tree) < 1e21 else tree
-
-
 class _Loader(yaml.SafeLoader):
-    """Only `true` and `false` are truth values, as in YAML 1.2; times stay text."""
+    """Types as YAML 1.2 has them: only `true` and `false` are truth values, times and `12:30` stay text."""
 
 
-_LOADED = {"tag:yaml.org,2002:bool", "tag:yaml.org,2002:timestamp"}
+_TYPES = {
+    "tag:yaml.org,2002:bool": (r"true|True|TRUE|false|False|FALSE", "tTfF"),
+    "tag:yaml.org,2002:int": (
+        r"[-+]?0b[0-1_]+|[-+]?0[0-7_]+|[-+]?(?:0|[1-9][0-9_]*)|[-+]?0x[0-9a-fA-F_]+",
+        "-+0123456789",
+    ),
+    "tag:yaml.org,2002:float": (
+        r"[-+]?(?:[0-9][0-9_]*\.[0-9_]*|\.[0-9][0-9_]*)(?:[eE][-+][0-9]+)?|[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)",
+        "-+0123456789.",
+    ),
+}
 _Loader.yaml_implicit_resolvers = {
-    first: [(tag, pattern) for tag, pattern in found if tag not in _LOADED]
+    first: [(tag, pattern) for tag, pattern in found if tag not in {*_TYPES, "tag:yaml.org,2002:timestamp"}]
     for first, found in yaml.SafeLoader.yaml_implicit_resolvers.items()
 }
-_Loader.add_implicit_resolver(
-    "tag:yaml.org,2002:bool", __import__("re").compile(r"^(?:true|True|TRUE|false|False|FALSE)$"), list("tTfF")
-)
+for _tag, (_pattern, _first) in _TYPES.items():
+    _Loader.add_implicit_resolver(_tag, re.compile(f"^(?:{_pattern})$"), list(_first))
 
 
 def _writer() -> Any:
@@ -88,10 +98,10 @@ def _writer() -> Any:
 
     Representer.add_representer(str, text)
     Representer.add_representer(type(None), nothing)
-    writer = YAML(typ="safe", pure=True)
+    writer: Any = YAML(typ="safe", pure=True)
     writer.Representer = Representer
     writer.indent(mapping=4, sequence=6, offset=4)
-    writer.default_flow_style = False  # type: ignore[assignment]  # the library types it too narrowly
+    writer.default_flow_style = False
     writer.allow_unicode = True
     writer.width = 1 << 20
     writer.sort_base_mapping_type_on_output = False

@@ -10,7 +10,7 @@ from rookery.wings.servers.eggfiles.rules import Rule, UnreadableFile
 
 _ESCAPES = {"t": "\t", "n": "\n", "r": "\r", "f": "\f"}
 _LINE_LIMIT = 64 * 1024
-_SHORT = {"\a": "\\a", "\b": "\\b", "\f": "\\f", "\n": "\\n", "\r": "\\r", "\t": "\\t", "\v": "\\v"}
+_SHORT = {"\f": "\\f", "\n": "\\n", "\r": "\\r", "\t": "\\t"}
 
 
 def edit(text: str, rules: Sequence[Rule]) -> str:
@@ -86,12 +86,10 @@ def escaped(value: str) -> str:
             out.append(_SHORT[character])
         elif character in '\\"':
             out.append(f"\\{character}")
-        elif code < 0x20 or code == 0x7F:
-            out.append(f"\\x{code:02x}")
         elif code > 0xFFFF:
             high, low = divmod(code - 0x10000, 0x400)
             out.append(f"\\u{0xD800 + high:04x}\\u{0xDC00 + low:04x}")
-        elif code > 0x7E:
+        elif code > 0x7E or code < 0x20:
             out.append(f"\\u{code:04x}")
         else:
             out.append(character)

@@ -1,7 +1,8 @@
 """What an egg wants changed in a settings file: the rules, and the placeholders in their values.
 
-Source: Wings 1.11, `process_configuration.configs`. Placeholders reach the address of the container network and nothing
-else of the daemon's configuration (CVE-2026-52855), and each is replaced by its own value.
+Source: Wings 1.11, `process_configuration.configs`. Of the daemon's configuration placeholders reach the address of the
+container network and nothing else (CVE-2026-52855), and each is replaced by its own value. Those of the server itself
+(`{{server.build.default.port}}`, `{{env.NAME}}`) are the Panel's to fill; what it left standing is filled here.
 """
 
 import re
@@ -11,6 +12,7 @@ from typing import Any
 
 from rookery.protocol.problems import Invalid
 
+_OF_SERVER = re.compile(r"\{\{((?:server|env)\.[\w.-]+)\}\}")
 _PLACEHOLDER = re.compile(r"\{\{\s?config\.([\w.-]+)\s?\}\}")
 _REACHABLE = {"docker.interface", "docker.network.interface"}
 
@@ -58,8 +60,11 @@ def text_of(value: Any) -> str:
             return "<invalid>"
 
 
-def read_rules(entry: Mapping[str, Any], *, interface: str) -> FileRules | None:
-    """The rules of one `configs` entry, placeholders filled in; None when it names no file."""
+def read_rules(entry: Mapping[str, Any], *, interface: str, values: Mapping[str, str]) -> FileRules | None:
+    """The rules of one `configs` entry, placeholders filled in; None when it names no file.
+
+    `values` are those of the server by name, such as `server.build.default.port`.
+    """
     file = entry.get("file")
     if not isinstance(file, str) or not file:
         return None
@@ -70,12 +75,15 @@ def read_rules(entry: Mapping[str, Any], *, interface: str) -> FileRules | None:
         if not isinstance(item, Mapping):
             continue
         value = item["replace_with"] if "replace_with" in item else item.get("value")
+        if isinstance(value, str):
+            value = _OF_SERVER.sub(lambda match: values.get(match[1], match[0]), value)
+            value = value if parser == "file" else _filled(value, interface)
         condition = item.get("if_value")
         rules.append(
             Rule(
                 match=str(item.get("match", "")),
-                value=_filled(value, interface) if isinstance(value, str) and parser != "file" else value,
-                condition=condition if isinstance(condition, str) and condition else None,
+                value=value,
+                condition=None if condition in (None, "") else text_of(condition),
             )
         )
     return FileRules(file, str(parser), tuple(rules), create=entry.get("create_file") is not False)

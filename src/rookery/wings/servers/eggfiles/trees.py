@@ -10,8 +10,11 @@ from typing import Any
 
 from rookery.wings.servers.eggfiles.rules import Rule, UnreadableFile
 
-_INTEGER = re.compile(r"-?\d{1,18}")
-_INDEXED = re.compile(r"^(?P<name>.+?)\[(?P<index>\d+)\](?:\.(?P<rest>.+))?$")
+_INTEGER = re.compile(r"-?[0-9]{1,18}")
+_INDEX = re.compile(r"[0-9]{1,9}")
+_INDEXED = re.compile(r"^(?P<name>.+?)\[(?P<index>[0-9]{1,9})\](?:\.(?P<rest>.+))?$")
+_DEEPEST, _MOST_VALUES = 200, 2_000_000
+_EXACT = 1e21
 Tree = Any
 
 
@@ -85,7 +88,7 @@ def _find(tree: Tree, segments: Sequence[str]) -> tuple[bool, Tree]:
     for segment in segments:
         if isinstance(here, dict) and segment in here:
             here = here[segment]
-        elif isinstance(here, list) and segment.isdigit() and int(segment) < len(here):
+        elif isinstance(here, list) and _INDEX.fullmatch(segment) and int(segment) < len(here):
             here = here[int(segment)]
         else:
             return False, None
@@ -106,7 +109,7 @@ def _made(tree: Tree, segments: Sequence[str]) -> Tree:
 def _put(container: Tree, key: str | int, value: Tree) -> None:
     if isinstance(container, dict):
         container[str(key)] = value
-    elif isinstance(container, list) and str(key).isdigit() and int(key) < len(container):
+    elif isinstance(container, list) and _INDEX.fullmatch(str(key)) and int(key) < len(container):
         container[int(key)] = value
     else:
         raise UnreadableFile(f"The path runs into a value at {key}.")
@@ -162,9 +165,29 @@ def typed(value: Tree) -> Tree:
 
 
 def sorted_tree(tree: Tree) -> Tree:
-    """The tree with the keys of all objects in order."""
-    if isinstance(tree, dict):
-        return {str(key): sorted_tree(tree[key]) for key in sorted(tree, key=str)}
-    if isinstance(tree, list):
-        return [sorted_tree(item) for item in tree]
-    return tree
+    """The tree with the keys of all objects in order and as text; numbers without a fraction are whole.
+
+    Raises:
+        UnreadableFile: it is too deep, or too large once everything that is shared in it is written out.
+    """
+    left = _MOST_VALUES
+
+    def ordered(value: Tree, depth: int) -> Tree:
+        nonlocal left
+        left -= 1
+        if left < 0 or depth > _DEEPEST:
+            raise UnreadableFile("The file holds too much, or nests too deeply.")
+        if isinstance(value, dict):
+            by_text = {_key(key): inner for key, inner in value.items()}
+            return {key: ordered(by_text[key], depth + 1) for key in sorted(by_text)}
+        if isinstance(value, list):
+            return [ordered(item, depth + 1) for item in value]
+        return int(value) if isinstance(value, float) and value.is_integer() and abs(value) < _EXACT else value
+
+    return ordered(tree, 0)
+
+
+def _key(key: Tree) -> str:
+    if key is None:
+        return "null"
+    return ("true" if key else "false") if isinstance(key, bool) else str(key)
