@@ -3,8 +3,9 @@ export function Spark({ values, max, className }: { values: number[]; max: numbe
   const width = 72;
   const height = 22;
   const top = Math.max(max, ...values, 1e-9);
-  const points = values.map((value, at) => {
-    const x = values.length < 2 ? width : (at / (values.length - 1)) * width;
+  const shown = values.length === 1 ? [values[0]!, values[0]!] : values;
+  const points = shown.map((value, at) => {
+    const x = shown.length < 2 ? width : (at / (shown.length - 1)) * width;
     return `${x.toFixed(1)},${(height - 1 - (value / top) * (height - 3)).toFixed(1)}`;
   });
   return (
@@ -16,6 +17,7 @@ export function Spark({ values, max, className }: { values: number[]; max: numbe
       aria-hidden
       preserveAspectRatio="none"
     >
+      {points.length === 0 && <line x1="0" x2={width} y1={height - 1} y2={height - 1} stroke="currentColor" strokeWidth="1.5" />}
       {points.length > 1 && (
         <>
           <polygon

@@ -96,5 +96,5 @@ export function Chart({ times, series, limit, format }: ChartProps) {
     plot.current?.setData([times, ...series.map((entry) => entry.values)]);
   }, [times, series]);
 
-  return <div ref={box} className="h-24 w-full" />;
+  return <div ref={box} className="h-[96px] w-full" />;
 }

@@ -1,13 +1,11 @@
-"""Alembic's entry: runs on the connection it is given."""
+"""Alembic's entry: runs on the connection it is given; comparing with the models needs their metadata beside it."""
 
 from alembic import context
-
-from rookery.panel.schema import Base
 
 connection = context.config.attributes["connection"]
 context.configure(
     connection=connection,
-    target_metadata=Base.metadata,
+    target_metadata=context.config.attributes.get("metadata"),
     render_as_batch=connection.dialect.name == "sqlite",
     compare_type=False,
 )
