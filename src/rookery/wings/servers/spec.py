@@ -1,4 +1,4 @@
-"""From a server's configuration to the container that runs it; pure.
+"""From a server's configuration to the container that runs it; pure but for the links of mounted folders.
 
 Source: Wings 1.11, container definition (`spec/wings-server-lifecycle` §8 of the contract this project is tested by),
 with four repairs: whole numbers stay whole in the environment, labels of the Panel survive, mounts are compared by
@@ -9,11 +9,14 @@ import os
 from collections.abc import Sequence
 from typing import Any
 
+import structlog
+
 from rookery.protocol.units import Bytes
 from rookery.wings.config import Config, Overhead
 from rookery.wings.runtime.base import Bind, ContainerSpec, Limits, NetworkSpec, PortBinding, RegistryAccess
 from rookery.wings.servers.configuration import Build, Mount, ServerConfiguration
 
+log = structlog.get_logger()
 HOME = "/home/container"
 DROPPED_CAPABILITIES = (
     "setpcap",
@@ -187,13 +190,18 @@ def node_network(config: Config) -> NetworkSpec:
 
 
 def allowed_mounts(mounts: Sequence[Mount], allowed: Sequence[str]) -> tuple[Bind, ...]:
-    """The mounts whose source lies inside an allowed folder, links resolved; others are left out."""
-    roots = [os.path.realpath(path) for path in allowed]
+    """The mounts whose source lies inside an allowed folder, links resolved; others are left out.
+
+    What is mounted is the resolved source: a link that changes after the check leads nowhere else.
+    """
+    roots = [os.path.realpath(path) for path in allowed if path]
     found = []
     for mount in mounts:
         source = os.path.realpath(mount.source)
-        if any(source == root or source.startswith(root.rstrip("/") + "/") for root in roots):
-            found.append(Bind(os.path.normpath(mount.source), os.path.normpath(mount.target), mount.read_only))
+        if any(os.path.commonpath((source, root)) == root for root in roots):
+            found.append(Bind(source, os.path.normpath(mount.target), mount.read_only))
+        else:
+            log.warning("a mount is not allowed on this node and left out", source=mount.source)
     return tuple(found)
 
 
@@ -226,11 +234,42 @@ def memory_factor(megabytes: int, overhead: Overhead) -> float:
     return 1.10 if megabytes <= 4096 else 1.05
 
 
+_HUB = "docker.io"
+_HUB_NAMES = {"docker.io", "index.docker.io", "registry-1.docker.io", "registry.hub.docker.com", "index.docker.io/v1"}
+
+
 def registry_access(image: str, config: Config) -> RegistryAccess | None:
-    """The credentials whose registry is the image's host, with the longest matching path; None for a public pull."""
-    best: tuple[int, RegistryAccess] | None = None
+    """The credentials for the image's registry, of the entry with the longest path; None for a public pull.
+
+    An entry is a host, with or without a port, and any number of folders: `ghcr.io`, `ghcr.io/org`. A name without a
+    host is one of Docker Hub.
+    """
+    wanted = _located(image)
+    best: tuple[int, RegistryAccess | None] = (-1, None)
     for prefix, login in config.docker.registries.items():
-        key = prefix.removeprefix("https://").removeprefix("http://").rstrip("/")
-        if (image == key or image.startswith((f"{key}/", f"{key}:"))) and (best is None or len(key) > best[0]):
-            best = (len(key), RegistryAccess(login.username, login.password))
-    return best[1] if best else None
+        key = prefix.partition("://")[2] or prefix
+        entry = _located(key.rstrip("/"), is_registry=True)
+        if _covers(entry, wanted) and len(entry) > best[0]:
+            best = (len(entry), RegistryAccess(login.username, login.password))
+    return best[1]
+
+
+def _located(reference: str, *, is_registry: bool = False) -> tuple[str, ...]:
+    """Host and path of an image, or of a registry entry, in parts."""
+    if is_registry and reference in _HUB_NAMES:
+        return (_HUB,)
+    host, *path = reference.split("@", maxsplit=1)[0].split("/")
+    is_host = "." in host or ":" in host or host == "localhost"
+    if not path and not is_registry:
+        return (_HUB, host.partition(":")[0])
+    if not is_host:
+        host, path = _HUB, [host, *path]
+    if path:
+        path[-1] = path[-1].partition(":")[0]
+    return (_HUB if host in _HUB_NAMES else host, *path)
+
+
+def _covers(entry: tuple[str, ...], image: tuple[str, ...]) -> bool:
+    """Whether an image is below a registry entry; an entry without a port means every port of its host."""
+    same_host = image[0] == entry[0] or (":" not in entry[0] and image[0].partition(":")[0] == entry[0])
+    return same_host and image[1 : len(entry)] == entry[1:]
