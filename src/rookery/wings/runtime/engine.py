@@ -63,7 +63,7 @@ class Engine:
         with _translated(deadline):
             async with asyncio.timeout(deadline), await self._request(method, path, params, body) as response:
                 raw = await response.read()
-        return json.loads(raw) if raw else None
+            return json.loads(raw) if raw else None
 
     async def read(self, path: str, params: Parameters | None = None) -> bytes:
         """The answer to a GET as bytes. Raises as `call`."""
