@@ -56,24 +56,25 @@ class Work:
     actor: Actor = Actor()
     now: datetime = field(default_factory=lambda: datetime.now(UTC))
     _steps: list[tuple[Step, Compensation | None]] = field(default_factory=list)
-    _records: list[tuple[ActivityLog, list[Base]]] = field(default_factory=list)
+    _records: list[tuple[ActivityLog, list[tuple[str, Base, int | None]]]] = field(default_factory=list)
 
     def add(self, row: Base) -> None:
         """Write a new row with the rest."""
         self.db.add(row)
 
-    def record(self, event: str, *subjects: Base, ip: str | None = None, **properties: Any) -> None:
+    def record(self, event: str, *subjects: Base, **properties: Any) -> None:
         """Write an activity about `subjects` in the same transaction."""
         entry = ActivityLog(
             event=event,
-            ip=ip or self.actor.ip,
+            ip=self.actor.ip,
             actor_type="user" if self.actor.user_id else None,
             actor_id=self.actor.user_id,
             api_key_id=self.actor.api_key_id,
             properties=properties or [],
             timestamp=self.now,
         )
-        self._records.append((entry, list(subjects)))
+        # Rows that exist keep their number here: after a rollback it could not be read any more.
+        self._records.append((entry, [(MORPHS[row.__tablename__], row, _number(row)) for row in subjects]))
 
     def call(self, step: Step, *, otherwise: Compensation | None = None) -> None:
         """Do `step` after the commit; when it fails, do `otherwise` and let the failure be the answer."""
@@ -121,13 +122,18 @@ class Work:
         self.db.add_all([entry for entry, _ in records])
         await self.db.flush()
         for entry, subjects in records:
-            for subject in subjects:
-                kind = MORPHS[subject.__tablename__]
-                identity: int = subject.id  # type: ignore[attr-defined]  # every subject has one
-                self.db.add(ActivitySubject(activity_log_id=entry.id, subject_type=kind, subject_id=identity))
+            for kind, row, number in subjects:
+                self.db.add(
+                    ActivitySubject(activity_log_id=entry.id, subject_type=kind, subject_id=number or _number(row))
+                )
 
     async def _compensate(self, otherwise: Compensation) -> None:
         async with self.sessions() as session:
             undo = Work(session, self.sessions, self.actor, self.now)
             await otherwise(undo)
             await undo.commit()
+
+
+def _number(row: Base) -> int | None:
+    found: int | None = row.id  # type: ignore[attr-defined]  # every subject has one
+    return found

@@ -189,7 +189,7 @@ async def _find_key(work: Work, header: str) -> tuple[ApiKey, User]:
     ).first()
     if found is None:
         raise unauthenticated()
-    key, user = found.tuple()
+    key, user = found
     if key.key_type not in (1, 2) or not same_secret(key.token, token[16:]):
         raise unauthenticated()
     if key.expires_at is not None and key.expires_at < work.now:
@@ -323,7 +323,7 @@ async def find_server(work: Work, identifier: str) -> tuple[Server, Node] | None
     found = (
         await work.db.execute(select(Server, Node).join(Node, Node.id == Server.node_id).where(column == identifier))
     ).first()
-    return None if found is None else found.tuple()
+    return None if found is None else (found[0], found[1])
 
 
 async def open_server(request: Request, *, check_state: bool = True) -> ServerAccess:

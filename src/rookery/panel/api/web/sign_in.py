@@ -102,7 +102,7 @@ async def _failed(request: Request, work: Work, panel: Panel, user: User | None,
     count = await panel.cache.get(key)
     await panel.cache.put(key, (count or 0) + 1, _MINUTE)
     subjects = [user] if user is not None else []
-    work.record("auth:fail", *subjects, ip=client_ip(request), **_seen(request), **what)
+    work.record("auth:fail", *subjects, **_seen(request), **what)
     return json_response({"errors": [{"code": "DisplayException", "status": "400", "detail": detail}]}, 400)
 
 
