@@ -116,6 +116,9 @@ class Machine:
             "ROOKERY_SFTP_LISTEN": f"127.0.0.1:{sftp}",
             "ROOKERY_GAME_PORTS": ",".join(map(str, games)),
             "ROOKERY_ADMIN_PASSWORD": PASSWORD,
+            # Requests per minute: tests ask more often than people.
+            "ROOKERY_LIMIT_APPLICATION": "100000",
+            "ROOKERY_LIMIT_CLIENT": "100000",
         }
         self._application_key = ""
         self._client_key = ""
@@ -216,9 +219,9 @@ class Machine:
         free = next(entry["attributes"] for entry in found if not entry["attributes"]["assigned"])
         return free["id"], free["port"]
 
-    def create(self, egg_name: str, *, memory: int = 512, **environment: str) -> "GameServer":
-        """Create a server and wait until it is installed."""
-        server = self.order(egg_name, memory=memory, **environment)
+    def create(self, egg_name: str, **options: Any) -> "GameServer":
+        """Create a server, as `order` does, and wait until it is installed."""
+        server = self.order(egg_name, **options)
         server.wait_until_installed()
         return server
 
@@ -229,6 +232,7 @@ class Machine:
         memory: int = 512,
         image: str | None = None,
         skip_scripts: bool = False,
+        oom_disabled: bool = True,
         **environment: str,
     ) -> "GameServer":
         """Create a server; its installation goes on."""
@@ -248,6 +252,7 @@ class Machine:
                 "startup": egg["startup"],
                 "environment": defaults | environment,
                 "skip_scripts": skip_scripts,
+                "oom_disabled": oom_disabled,
                 "limits": {"memory": memory, "swap": 0, "disk": 2 * GIB, "io": 500, "cpu": 100},
                 "feature_limits": {"databases": 0, "allocations": 0, "backups": 0},
                 "allocation": {"default": allocation},
