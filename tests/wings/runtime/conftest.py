@@ -85,7 +85,7 @@ async def make(runtime: Runtime) -> AsyncIterator[Make]:
         spec = ContainerSpec(name=f"contract-{uuid.uuid4()}", image=IMAGE, command=command, **fields)  # type: ignore[arg-type]
         container = await runtime.create(spec)
         made.append(container)
-        container.attach = remembered(container.attach)  # type: ignore[method-assign]
+        container.attach = remembered(container.attach)  # type: ignore[method-assign,assignment]
         return container
 
     yield create

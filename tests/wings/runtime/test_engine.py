@@ -72,7 +72,7 @@ def answering(body: object, status: int = 200) -> Handler:
     return handler
 
 
-def streaming(*messages: dict[str, object], pause: float = 0) -> Handler:
+def streaming(*messages: dict[str, str], pause: float = 0) -> Handler:
     async def handler(request: web.Request) -> web.StreamResponse:
         response = web.StreamResponse()
         await response.prepare(request)

@@ -4,7 +4,7 @@ Nothing here knows of eggs, the Panel, process states, throttling or websockets.
 interface. Any method raises `Unavailable` when the engine does not answer in time, and `Refused` when it says no.
 """
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
@@ -238,8 +238,8 @@ class Container(Protocol):
         """
         ...
 
-    def samples(self) -> AsyncIterator[Sample]:
-        """About one a second while running, then ends."""
+    def samples(self) -> AsyncGenerator[Sample, None]:
+        """About one a second while running, then ends; to be closed by who stops earlier (`aclosing`)."""
         ...
 
     async def tail(self, lines: int) -> list[bytes]:

@@ -6,7 +6,7 @@ that fails means the container has ended.
 
 import asyncio
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from pathlib import Path
 from typing import Protocol
 
@@ -123,7 +123,7 @@ def reader_for(pid: int, container: str, *, proc: Path = _PROC, cgroup: Path = _
     return None
 
 
-async def each_second(reader: Reader) -> AsyncIterator[Sample]:
+async def each_second(reader: Reader) -> AsyncGenerator[Sample, None]:
     """A sample at once and then one a second, until the container ends."""
     loop = asyncio.get_running_loop()
     spent_before: int | None = None

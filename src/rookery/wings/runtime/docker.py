@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from typing import Any
 
 import structlog
@@ -203,7 +203,7 @@ class DockerContainer:
         body = wire.resources(limits)
         await self._engine.call("POST", f"{self._path}/update", body=body, deadline=_RESIZE_DEADLINE)
 
-    async def samples(self) -> AsyncIterator[Sample]:
+    async def samples(self) -> AsyncGenerator[Sample, None]:
         """See `Container.samples`: from the kernel's files where they can be read, else from the engine's stream."""
         status = await self.status()
         reader = cgroups.reader_for(status.pid, status.id) if status.running else None
@@ -212,10 +212,11 @@ class DockerContainer:
                 async for sample in cgroups.each_second(reader):
                     yield sample
         elif status.running:
-            async for sample in self.streamed_samples():
-                yield sample
+            async with contextlib.aclosing(self.streamed_samples()) as samples:
+                async for sample in samples:
+                    yield sample
 
-    async def streamed_samples(self) -> AsyncIterator[Sample]:
+    async def streamed_samples(self) -> AsyncGenerator[Sample, None]:
         """The engine's own stream: the same figures, at many times the cost."""
         loop = asyncio.get_running_loop()
         messages = self._engine.messages("GET", f"{self._path}/stats", {"stream": "1"})

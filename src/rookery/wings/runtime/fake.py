@@ -7,7 +7,7 @@ import asyncio
 import contextlib
 from asyncio import FIRST_COMPLETED
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from signal import Signals
@@ -280,7 +280,7 @@ class FakeContainer:
         """See `Container.resize`."""
         self._runtime.found(self.name).limits = limits
 
-    async def samples(self) -> AsyncIterator[Sample]:
+    async def samples(self) -> AsyncGenerator[Sample, None]:
         """See `Container.samples`."""
         made, loop = self._runtime.found(self.name), asyncio.get_running_loop()
         while made.running:

@@ -278,13 +278,14 @@ class Server:
     async def _sample(self, container: Container, uptime: float) -> None:
         began = time.monotonic() - uptime
         try:
-            async for sample in container.samples():
-                if self.state is ProcessState.OFFLINE:
-                    return
-                self.usage.take(sample, uptime=time.monotonic() - began)
-                self._check_disk()
-                if self.events.watched:
-                    self.events.publish(EventName.STATS, self.stats())
+            async with contextlib.aclosing(container.samples()) as samples:
+                async for sample in samples:
+                    if self.state is ProcessState.OFFLINE:
+                        return
+                    self.usage.take(sample, uptime=time.monotonic() - began)
+                    self._check_disk()
+                    if self.events.watched:
+                        self.events.publish(EventName.STATS, self.stats())
         except NoSuchContainer:
             return
 
