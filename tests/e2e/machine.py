@@ -19,6 +19,8 @@ from typing import Any
 
 from websockets.sync.client import ClientConnection, connect
 
+from rookery.cli.network import name_of
+
 ROOT = Path(__file__).resolve().parents[2]
 GAMES = ROOT / "tests" / "compat" / "games"
 CHECKS = GAMES / "checks"
@@ -342,13 +344,10 @@ def running() -> Iterator[Machine]:
         machine.up()
         yield machine
     finally:
-        network = machine.home / "wings" / "config.yml"
-        name = re.search(r"^\s+name: (\S+)$", network.read_text(), re.MULTILINE) if network.exists() else None
         machine.command("down", check=False)
         volumes = home / "wings" / "volumes"
         for folder in volumes.iterdir() if volumes.exists() else ():
             for container in (folder.name, f"{folder.name}_installer"):
                 subprocess.run(["docker", "rm", "-f", container], capture_output=True, check=False)
-        if name:
-            subprocess.run(["docker", "network", "rm", name[1]], capture_output=True, check=False)
+        subprocess.run(["docker", "network", "rm", name_of(home)], capture_output=True, check=False)
         shutil.rmtree(home, ignore_errors=True)
