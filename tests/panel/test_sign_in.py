@@ -1,5 +1,7 @@
 """Signing in, out, and what keeps strangers out."""
 
+from typing import Self
+
 import aiohttp
 import pyotp
 import pytest
@@ -17,7 +19,7 @@ class Browser:
         self.site = site
         self.http = aiohttp.ClientSession(cookie_jar=aiohttp.CookieJar(unsafe=True))
 
-    async def __aenter__(self) -> "Browser":
+    async def __aenter__(self) -> Self:
         await self.call("GET", "/sanctum/csrf-cookie")
         return self
 

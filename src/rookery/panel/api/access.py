@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from typing import Annotated, Any
 
 from fastapi import Depends
-from sqlalchemy import select, update
+from sqlalchemy import bindparam, select, update
 from starlette.requests import Request
 
 from rookery.panel.accounts.models import ApiKey, User
@@ -29,6 +29,9 @@ from rookery.protocol.claims import same_secret
 from rookery.protocol.permissions import ADMIN_PERMISSIONS
 
 _USED_SECONDS = 60.0
+_KEY_AND_USER = (
+    select(ApiKey, User).join(User, User.id == ApiKey.user_id).where(ApiKey.identifier == bindparam("identifier"))
+)
 _SAFE = {"GET", "HEAD", "OPTIONS"}
 _UNTRIMMED = {"password", "password_confirmation"}
 
@@ -182,11 +185,7 @@ async def _find_key(work: Work, header: str) -> tuple[ApiKey, User]:
     token = token.strip()
     if word.lower() != "bearer" or len(token) <= 16:
         raise unauthenticated()
-    found = (
-        await work.db.execute(
-            select(ApiKey, User).join(User, User.id == ApiKey.user_id).where(ApiKey.identifier == token[:16])
-        )
-    ).first()
+    found = (await work.db.execute(_KEY_AND_USER, {"identifier": token[:16]})).first()
     if found is None:
         raise unauthenticated()
     key, user = found

@@ -43,7 +43,12 @@ class Server(Timestamps, Base):
     @property
     def is_installed(self) -> bool:
         """Whether the first installation ended well; a failed reinstallation leaves a server usable."""
-        return self.status not in ("installing", "install_failed")
+        return is_installed(self.status)
+
+
+def is_installed(status: str | None) -> bool:
+    """Whether a server of this status was ever installed."""
+    return status not in ("installing", "install_failed")
 
 
 class ServerVariable(Timestamps, Base):

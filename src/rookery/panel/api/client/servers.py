@@ -22,10 +22,11 @@ from rookery.panel.api.envelope import (
     wire_time,
 )
 from rookery.panel.api.route import WorkRoute
+from rookery.panel.db.records import record_columns
 from rookery.panel.eggs.models import Egg
 from rookery.panel.nodes.models import Allocation, Node
 from rookery.panel.servers.configuration import ServerParts
-from rookery.panel.servers.models import Server, ServerTransfer, Subuser
+from rookery.panel.servers.models import Server, ServerTransfer, Subuser, is_installed
 from rookery.panel.servers.queries import parts_of
 from rookery.panel.servers.startup import invocation
 from rookery.panel.work import Work
@@ -34,6 +35,18 @@ from rookery.protocol.permissions import ADMIN_PERMISSIONS, CATALOGUE
 router = APIRouter(prefix="/api/client", route_class=WorkRoute, tags=["client: servers"])
 INCLUDES = ["egg", "subusers"]
 _ADDRESS = re.compile(r"^(\d{1,3}(?:\.\d{1,3}){3})(?::(\d{1,5}))?$")
+_NOT_SHOWN = ("created_at", "updated_at", "installed_at", "external_id")
+_MOVING = exists().where(ServerTransfer.server_id == Server.id, ServerTransfer.successful.is_(None)).label("moving")
+_LISTED = select(
+    *record_columns(Server, without=_NOT_SHOWN),
+    Node.name.label("node_name"),
+    Node.maintenance_mode.label("node_maintenance"),
+    Node.fqdn.label("node_fqdn"),
+    Node.daemon_sftp.label("node_sftp"),
+    _MOVING,
+    func.count().over().label("total"),
+).join(Node, Node.id == Server.node_id)
+"""Servers with what the list shows of their nodes, as records."""
 AnyAccess = Annotated[ServerAccess, Depends(ServerFor(any_state=True))]
 
 
@@ -44,7 +57,7 @@ async def index(request: Request, work: InWork, caller: ClientCaller) -> Respons
     shared = select(Subuser.server_id).where(Subuser.user_id == user.id)
     own = or_(Server.owner_id == user.id, Server.id.in_(shared))
     kind = request.query_params.get("type", "")
-    statement = select(Server)
+    statement = _LISTED
     if kind in ("admin", "admin-all"):
         if not user.root_admin:
             statement = statement.where(Server.id == 0)
@@ -56,8 +69,11 @@ async def index(request: Request, work: InWork, caller: ClientCaller) -> Respons
         statement = statement.where(own)
     statement = _filtered(request, statement)
     page = page_of(request, default=50, most=100)
-    total = await work.db.scalar(select(func.count()).select_from(statement.subquery())) or 0
-    rows = list(await work.db.scalars(statement.order_by(Server.id).limit(page.size).offset(page.offset)))
+    rows = list(await work.db.execute(statement.order_by(Server.id).limit(page.size).offset(page.offset)))
+    if rows or page.number == 1:
+        total = rows[0].total if rows else 0
+    else:
+        total = await work.db.scalar(select(func.count()).select_from(statement.subquery())) or 0
     held = await _rights(work, user, rows)
     shown = await _shapes(work, user, rows, held, includes(request, INCLUDES))
     meta = pagination(request, page, total=total, count=len(rows), keep_query=True)
@@ -97,7 +113,7 @@ def _anything(text: str) -> Any:
     )
 
 
-async def _rights(work: Work, user: User, rows: list[Server]) -> dict[int, list[str]]:
+async def _rights(work: Work, user: User, rows: list[Any]) -> dict[int, list[str]]:
     """Per server what the user holds on it."""
     if user.root_admin:
         return {row.id: list(ADMIN_PERMISSIONS) for row in rows}
@@ -124,30 +140,21 @@ async def permissions(caller: ClientCaller) -> Response:  # noqa: ARG001
 async def view(request: Request, work: InWork, access: AnyAccess) -> Response:
     """One server."""
     user, held = access.caller.user, {access.server.id: access.permissions}
-    shape = (await _shapes(work, user, [access.server], held, includes(request, INCLUDES)))[0]
+    rows = list(await work.db.execute(_LISTED.where(Server.id == access.server.id)))
+    shape = (await _shapes(work, user, rows, held, includes(request, INCLUDES)))[0]
     shape["meta"] = {"is_server_owner": access.is_owner, "user_permissions": access.permissions}
     return answer(shape)
 
 
 async def _shapes(
-    work: Work, user: User, rows: list[Server], held: dict[int, list[str]], wanted: set[str]
+    work: Work, user: User, rows: list[Any], held: dict[int, list[str]], wanted: set[str]
 ) -> list[dict[str, Any]]:
     if not rows:
         return []
-    nodes = {
-        node.id: node for node in await work.db.scalars(select(Node).where(Node.id.in_({row.node_id for row in rows})))
-    }
-    moving = set(
-        await work.db.scalars(
-            select(ServerTransfer.server_id).where(
-                ServerTransfer.server_id.in_([row.id for row in rows]), ServerTransfer.successful.is_(None)
-            )
-        )
-    )
     found = []
-    for parts in await parts_of(work, rows):
-        row = parts.server
-        shape = _shape(parts, nodes[row.node_id], user, held[row.id], is_moving=row.id in moving)
+    for parts in await parts_of(work, rows, for_people=True):
+        row: Any = parts.server
+        shape = _shape(parts, row, user, held[row.id])
         relations = shape["attributes"]["relationships"]
         if "egg" in wanted:
             egg: Egg = parts.egg.egg
@@ -163,8 +170,7 @@ def _allows(held: list[str], permission: str) -> bool:
     return "*" in held or permission in held
 
 
-def _shape(parts: ServerParts, node: Node, user: User, held: list[str], *, is_moving: bool) -> dict[str, Any]:
-    row = parts.server
+def _shape(parts: ServerParts, row: Any, user: User, held: list[str]) -> dict[str, Any]:
     sees_startup = _allows(held, "startup.read")
     return item(
         "server",
@@ -174,9 +180,9 @@ def _shape(parts: ServerParts, node: Node, user: User, held: list[str], *, is_mo
             "internal_id": row.id,
             "uuid": row.uuid,
             "name": row.name,
-            "node": node.name,
-            "is_node_under_maintenance": node.maintenance_mode,
-            "sftp_details": {"ip": node.fqdn, "port": node.daemon_sftp},
+            "node": row.node_name,
+            "is_node_under_maintenance": row.node_maintenance,
+            "sftp_details": {"ip": row.node_fqdn, "port": row.node_sftp},
             "description": row.description,
             "limits": {
                 "memory": row.memory,
@@ -197,8 +203,8 @@ def _shape(parts: ServerParts, node: Node, user: User, held: list[str], *, is_mo
             },
             "status": row.status,
             "is_suspended": row.status == "suspended",
-            "is_installing": not row.is_installed,
-            "is_transferring": is_moving,
+            "is_installing": not is_installed(row.status),
+            "is_transferring": row.moving,
             "relationships": {
                 "allocations": shapes.allocations(
                     parts.allocations, row.allocation_id, all_of_them=_allows(held, "allocation.read")

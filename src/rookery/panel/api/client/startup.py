@@ -9,6 +9,7 @@ from rookery.panel.api.client import shapes
 from rookery.panel.api.envelope import answer, collection, no_content
 from rookery.panel.api.problems import ApiProblem, json_response
 from rookery.panel.api.route import WorkRoute
+from rookery.panel.eggs.models import EggVariable
 from rookery.panel.servers import provisioning
 from rookery.panel.servers.changes import store_value
 from rookery.panel.servers.configuration import ServerParts
@@ -65,7 +66,8 @@ async def change_variable(request: Request, work: InWork, access: Editor) -> Res
         raise ValidationFailed(failures)
     old, new = shapes.effective(row, parts.values), stored_text(inputs["value"])
     await store_value(work, server, row, new)
-    work.record("server:startup.edit", server, row, variable=row.env_variable, old=old, new=new)
+    subject = await work.db.get_one(EggVariable, row.id)
+    work.record("server:startup.edit", server, subject, variable=row.env_variable, old=old, new=new)
     values = {**parts.values, row.id: new}
     fresh = ServerParts(
         server, parts.default, parts.allocations, parts.variables, values, parts.egg, parts.location, parts.mounts
@@ -80,7 +82,7 @@ async def rename(request: Request, work: InWork, access: Renamer) -> Response:
         await read_inputs(request), {"name": "required|string|between:1,191", "description": "nullable|string"}
     )
     server = access.server
-    name, description = inputs["name"], inputs["description"] if "description" in inputs else server.description
+    name, description = inputs["name"], inputs.get("description", server.description)
     if server.name != name:
         work.record("server:settings.rename", server, old=server.name, new=name)
     if server.description != (description or ""):

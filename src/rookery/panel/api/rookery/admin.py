@@ -106,8 +106,8 @@ async def remove_nest(work: InWork, caller: SessionAdmin, nest: int) -> Response
 async def import_eggs(request: Request, work: InWork, caller: SessionAdmin, nest: int) -> Response:  # noqa: ARG001
     """Import eggs into a nest.
 
-    The body is one egg document (JSON or YAML), or a JSON list of objects `{"name", "content"}` with the text of several
-    files. The answer lists per file either the new egg or the reason it was refused; good files are kept.
+    The body is one egg document (JSON or YAML), or a JSON list of objects `{"name", "content"}` with the texts of
+    several files. The answer lists per file either the new egg or the reason it was refused; good files are kept.
     """
     row = await work.db.get(Nest, nest)
     if row is None:
