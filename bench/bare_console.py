@@ -4,6 +4,7 @@
 """
 
 import asyncio
+import contextlib
 import json
 import sys
 import time
@@ -40,8 +41,9 @@ async def main(port: int, rate: int) -> None:
         while number < due:
             number += 1
             text = json.dumps({"event": "console output", "args": [f"{TEXT}{number}"]})
-            for socket in sockets:
-                await socket.send_str(text)
+            for socket in list(sockets):
+                with contextlib.suppress(ConnectionResetError):
+                    await socket.send_str(text)
         await asyncio.sleep(TICK)
 
 
