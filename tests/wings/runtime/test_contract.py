@@ -121,6 +121,20 @@ async def test_a_start_says_which_address_is_taken(make: Make) -> None:
         await second.start()
 
 
+async def test_the_console_of_a_container_that_could_not_start_ends(make: Make) -> None:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        ports = (PortBinding("127.0.0.1", probe.getsockname()[1], "tcp"),)
+    await running(await make("sleep", ports=ports))
+    second = await make("sleep", ports=ports)
+    console = await second.attach()
+    with pytest.raises(AddressTaken):
+        await second.start()
+    assert await all_text(console) == ""
+    async with asyncio.timeout(5):
+        await second.wait()
+
+
 async def test_signals_reach_the_process(make: Make) -> None:
     container = await make("sleep")
     console = await running(container)

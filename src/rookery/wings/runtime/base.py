@@ -165,7 +165,7 @@ class Console(Protocol):
     """Both directions of a container's terminal; several may be open, and each sees all of the output."""
 
     def __aiter__(self) -> AsyncIterator[bytes]:
-        """Raw chunks as they come; ends when the container stops or the engine closes the stream."""
+        """Raw chunks as they come; ends when the container stops, cannot start, or the engine closes the stream."""
         ...
 
     async def send(self, data: bytes) -> None:

@@ -159,11 +159,13 @@ def _groups(text: str) -> dict[str, str]:
 
 
 def _field(text: str, name: str) -> int:
-    for line in text.splitlines():
-        key, _, value = line.partition(" ")
-        if key == name:
-            return int(value)
-    return 0
+    """The number after a name at the beginning of a line; 0 when it is not there."""
+    lines = f"\n{text}"
+    start = lines.find(f"\n{name} ")
+    if start < 0:
+        return 0
+    start += len(name) + 2
+    return int(lines[start:].partition("\n")[0])
 
 
 def _limit(text: str) -> int:

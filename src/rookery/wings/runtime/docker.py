@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import json
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from typing import Any
 
 import structlog
@@ -128,7 +128,7 @@ class DockerRuntime:
 
     def container(self, name: str) -> "DockerContainer":
         """See `Runtime.container`."""
-        return DockerContainer(self._engine, name)
+        return DockerContainer(self._engine, name, self._weighs_io)
 
     async def names(self, label: tuple[str, str]) -> list[str]:
         """See `Runtime.names`."""
@@ -145,9 +145,10 @@ class DockerRuntime:
 class DockerContainer:
     """See `Container`; one engine call per method."""
 
-    def __init__(self, engine: Engine, name: str) -> None:
+    def __init__(self, engine: Engine, name: str, weighs_io: Callable[[], Awaitable[bool]]) -> None:
         self.name = name
         self._engine = engine
+        self._weighs_io = weighs_io
         self._path = f"/containers/{name}"
 
     async def attach(self) -> Console:
@@ -200,7 +201,7 @@ class DockerContainer:
 
     async def resize(self, limits: Limits) -> None:
         """See `Container.resize`."""
-        body = wire.resources(limits)
+        body = wire.resources(limits, io_weight=await self._weighs_io())
         await self._engine.call("POST", f"{self._path}/update", body=body, deadline=_RESIZE_DEADLINE)
 
     async def samples(self) -> AsyncGenerator[Sample, None]:

@@ -31,6 +31,8 @@ from rookery.wings.threads import in_thread
 
 log = structlog.get_logger()
 _RELEASE_SECONDS = 1.0
+_END_SECONDS = 2.0
+"""How long after its console a process may take to be gone."""
 EXCLUSIVE = {
     "restoring": "server is currently being restored",
     "transferring": "server is currently being transferred",
@@ -215,6 +217,18 @@ class Server:
         self.happen(Happened.LAUNCHING)
 
     async def _follow(self, container: Container, console: Console) -> None:
+        """Read the console until the process has ended, also when the engine drops the stream meanwhile."""
+        await self._read(console)
+        while (exit_ := await _ended(container)) is None:
+            log.info("the console was cut off while the process runs, attaching again", server=self.uuid)
+            try:
+                self.console = await container.attach()
+            except Problem:
+                continue
+            await self._read(self.console)
+        await self._end(exit_)
+
+    async def _read(self, console: Console) -> None:
         splitter = LineSplitter()
         try:
             async for chunk in console:
@@ -224,7 +238,6 @@ class Server:
             log.warning("the console was cut off", server=self.uuid, reason=err.detail)
         finally:
             await console.close()
-        await self._end(await container.wait())
 
     async def _end(self, exit_: Exit) -> None:
         self.last_exit = exit_
@@ -325,6 +338,15 @@ class Server:
                 task.cancel()
         await asyncio.gather(*(t for t in self._tasks if t is not asyncio.current_task()), return_exceptions=True)
         self.events.close()
+
+
+async def _ended(container: Container) -> Exit | None:
+    """How the process ended; None when it goes on although its console has ended."""
+    try:
+        async with asyncio.timeout(_END_SECONDS):
+            return await container.wait()
+    except TimeoutError:
+        return None
 
 
 class SyncFailed(Problem):
