@@ -11,12 +11,14 @@ UI_SOURCES = $(shell find ui -path ui/node_modules -prune -o -path ui/dist -prun
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: docs help setup up down status test test-fast check format bench screens images lock clean
+.PHONY: build docs help setup up down status test test-fast check format bench screens images lock clean
 
 help:  ## list what one can do
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: $(VENV)/.dev $(UI)  ## set everything up for running and developing; start nothing
+
+build: $(VENV)/.run $(UI)  ## set up what running needs: locked dependencies and the browser interface
 
 up: $(VENV)/.run $(UI)  ## set up what is missing, then run Panel and node (options by environment: README)
 	@$(BIN)/rookery up $(ARGS)
