@@ -17,7 +17,9 @@ export function Spark({ values, max, className }: { values: number[]; max: numbe
       aria-hidden
       preserveAspectRatio="none"
     >
-      {points.length === 0 && <line x1="0" x2={width} y1={height - 1} y2={height - 1} stroke="currentColor" strokeWidth="1.5" />}
+      {points.length === 0 && (
+        <line x1="0" x2={width} y1={height - 1} y2={height - 1} stroke="currentColor" strokeWidth="1.5" />
+      )}
       {points.length > 1 && (
         <>
           <polygon

@@ -198,7 +198,9 @@ function ServerEntry({ server, card }: { server: ClientServer; card?: boolean })
           max={server.limits.cpu || 100}
           className={up ? "h-5 text-accent" : "h-5 text-line"}
         />
-        <span className="w-12 shrink-0 text-right whitespace-nowrap">{up && use ? percent(use.resources.cpu_absolute) : "–"}</span>
+        <span className="w-12 shrink-0 text-right whitespace-nowrap">
+          {up && use ? percent(use.resources.cpu_absolute) : "–"}
+        </span>
       </span>
       <span className="w-24 text-right" title={`Memory, of ${mebibytes(server.limits.memory)}`}>
         {up && use ? bytes(use.resources.memory_bytes) : "–"}
