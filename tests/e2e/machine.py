@@ -121,6 +121,7 @@ class Machine:
             # Requests per minute: tests ask more often than people.
             "ROOKERY_LIMIT_APPLICATION": "100000",
             "ROOKERY_LIMIT_CLIENT": "100000",
+            "ROOKERY_TRUSTED_PROXIES": "127.0.0.1",
         }
         self._application_key = ""
         self._client_key = ""
@@ -297,7 +298,11 @@ class GameServer:
 
     def start(self, seconds: float = 90.0) -> None:
         self.power("start")
-        until(lambda: self.state() == "running", "the state running", seconds)
+        try:
+            until(lambda: self.state() == "running", "the state running", seconds)
+        except AssertionError as err:
+            said = subprocess.run(["docker", "logs", self.uuid], capture_output=True, text=True, check=False)
+            raise AssertionError(f"{err}; it is {self.state()}; {said.stdout[-2000:]}{self.machine.logs()}") from None
 
     def stop(self, seconds: float = 60.0) -> None:
         self.power("stop")
