@@ -1,11 +1,13 @@
 """`GET /api/client` with 50 servers, against a bare Starlette handler that runs the same SQL and returns the same bytes.
 
-Both run as processes of their own, in turn; what counts is processor time per answer.
+Both run as processes of their own, in short turns; what counts is processor time per answer, at the lower quartile of
+the turns, as neighbours on the machine only ever add to it. The bare handler uses SQLAlchemy's engine as it comes.
 """
 
 import asyncio
 import json
 import os
+import statistics
 import sys
 import tempfile
 from pathlib import Path
@@ -15,7 +17,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from bench.loopback import child, cpu_seconds, free_port, get_for, report
 
-SERVERS, ROUNDS, SECONDS = 50, 4, 2.0
+SERVERS, ROUNDS, SECONDS = 50, 30, 0.4
 PATH = "/api/client?per_page=50"
 
 
@@ -126,16 +128,14 @@ async def answer_of(panel: Any, token: str) -> bytes:
 def reference(port: int) -> None:
     """The bare handler, as a process of its own."""
     import uvicorn
-    from sqlalchemy import text
+    from sqlalchemy.ext.asyncio import create_async_engine
     from starlette.applications import Starlette
     from starlette.requests import Request
     from starlette.responses import Response
     from starlette.routing import Route
 
-    from rookery.panel.db.engine import make_engine
-
     told = json.loads(Path(os.environ["BENCH_TOLD"]).read_text())
-    engine = make_engine(told["url"])
+    engine = create_async_engine(told["url"])
     body = told["body"].encode()
 
     async def handle(_request: Request) -> Response:
@@ -144,7 +144,6 @@ def reference(port: int) -> None:
                 (await connection.exec_driver_sql(statement, tuple(parameters))).fetchall()
         return Response(body, media_type="application/json")
 
-    del text
     uvicorn.run(
         Starlette(routes=[Route("/api/client", handle)]),
         host="127.0.0.1",
@@ -179,7 +178,7 @@ def main() -> None:
                     answers, _ = get_for(port, PATH, headers, SECONDS)
                     cost[pid].append((cpu_seconds(pid) - before) / answers * 1000)
         print(f"{SERVERS} servers, {len(body)} bytes, {len(statements)} statements")
-        ours_ms, bare_ms = (sorted(found)[len(found) // 2] for found in cost.values())
+        ours_ms, bare_ms = (statistics.quantiles(found, n=4)[0] for found in cost.values())
         report("GET /api/client, rate", 1 / ours_ms, 1 / bare_ms, unit="answers per CPU-ms", bar=">= 0.5")
 
 

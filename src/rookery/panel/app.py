@@ -1,6 +1,7 @@
 """Composition root of the Panel: settings in, ASGI application out."""
 
 import contextlib
+import gc
 import ipaddress
 import uuid
 from collections.abc import AsyncIterator
@@ -74,6 +75,7 @@ def create_app(settings: PanelSettings) -> ASGIApp:
     @contextlib.asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         await migrate(panel.engine)
+        _settle_memory()
         yield
         await panel.nodes.close()
         await panel.engine.dispose()
@@ -87,6 +89,16 @@ def create_app(settings: PanelSettings) -> ASGIApp:
     app.add_exception_handler(HTTPException, _http_error)
     app.add_exception_handler(Exception, _unexpected)
     return ForwardedFor(app, settings.trusted_proxies)
+
+
+def _settle_memory() -> None:
+    """Leave what lives as long as the process out of every search for garbage, and search less often.
+
+    Answers are made of thousands of small objects; searching through the modules each time took half of a list's time.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 50)
 
 
 async def _http_error(_request: Request, err: Exception) -> Response:

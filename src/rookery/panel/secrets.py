@@ -12,6 +12,7 @@ import os
 import re
 import secrets
 import string
+from functools import lru_cache
 
 import bcrypt
 from cryptography.hazmat.primitives import padding
@@ -32,6 +33,8 @@ class Encrypter:
         self._key = base64.b64decode(app_key[7:]) if app_key.startswith("base64:") else app_key.encode()
         if len(self._key) != 32:
             raise Unreadable("The application key must have 32 bytes.")
+        # A key's secret is read at each of its requests; the same stored form always means the same text.
+        self.decrypt = lru_cache(maxsize=1024)(self._decrypt)
 
     def encrypt(self, text: str) -> str:
         """The stored form of `text`; different each time."""
@@ -45,7 +48,7 @@ class Encrypter:
         envelope = {"iv": iv_text.decode(), "value": value.decode(), "mac": self._mac(iv_text + value), "tag": ""}
         return base64.b64encode(json.dumps(envelope, separators=(",", ":")).encode()).decode()
 
-    def decrypt(self, stored: str) -> str:
+    def _decrypt(self, stored: str) -> str:
         """The text behind a stored form.
 
         Raises:

@@ -5,6 +5,8 @@ from typing import Any
 from sqlalchemy import event
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
 
+from rookery.panel.db import sqlite
+
 Sessions = async_sessionmaker[AsyncSession]
 
 
@@ -12,7 +14,7 @@ def make_engine(url: str) -> AsyncEngine:
     """An engine for `url`; SQLite gets its write-ahead log, foreign keys and patience."""
     if not url.startswith("sqlite"):
         return create_async_engine(url, pool_pre_ping=True, pool_recycle=1800, pool_size=10, max_overflow=20)
-    engine = create_async_engine(url, connect_args={"timeout": 30})
+    engine = create_async_engine(url, connect_args={"timeout": 30, "async_creator_fn": sqlite.connect})
 
     @event.listens_for(engine.sync_engine, "connect")
     def _prepare(connection: Any, _record: Any) -> None:

@@ -42,6 +42,8 @@ def invocation(
     command = server.startup
     for name, value in (("SERVER_MEMORY", server.memory), ("SERVER_IP", default.ip), ("SERVER_PORT", default.port)):
         command = command.replace(f"{{{{{name}}}}}", str(value))
+    if "{{" not in command:
+        return command
     for variable in variables:
         shown = value_of(variable, values) if variable.user_viewable and not hide_all else HIDDEN
         command = command.replace(f"{{{{{variable.env_variable}}}}}", shown)

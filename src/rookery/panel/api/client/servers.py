@@ -4,7 +4,7 @@ import re
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request, Response
-from sqlalchemy import Select, exists, func, or_, select
+from sqlalchemy import Integer, Select, bindparam, exists, false, func, or_, select
 
 from rookery.panel.accounts.models import User
 from rookery.panel.api.access import ClientCaller, InWork, ServerAccess, ServerFor
@@ -22,7 +22,7 @@ from rookery.panel.api.envelope import (
     wire_time,
 )
 from rookery.panel.api.route import WorkRoute
-from rookery.panel.db.records import record_columns
+from rookery.panel.db.records import read_records, record_columns
 from rookery.panel.eggs.models import Egg
 from rookery.panel.nodes.models import Allocation, Node
 from rookery.panel.servers.configuration import ServerParts
@@ -47,6 +47,19 @@ _LISTED = select(
     func.count().over().label("total"),
 ).join(Node, Node.id == Server.node_id)
 """Servers with what the list shows of their nodes, as records."""
+_OWN = or_(
+    Server.owner_id == bindparam("user"),
+    Server.id.in_(select(Subuser.server_id).where(Subuser.user_id == bindparam("user"))),
+)
+_SIZE, _BEFORE = bindparam("size", type_=Integer()), bindparam("before", type_=Integer())
+
+
+def _in_pages(statement: Select[Any]) -> Select[Any]:
+    return statement.order_by(Server.id).limit(_SIZE).offset(_BEFORE)
+
+
+_OWN_PAGE = _in_pages(_LISTED.where(_OWN))
+"""What nearly every call asks for; built once."""
 AnyAccess = Annotated[ServerAccess, Depends(ServerFor(any_state=True))]
 
 
@@ -54,26 +67,22 @@ AnyAccess = Annotated[ServerAccess, Depends(ServerFor(any_state=True))]
 async def index(request: Request, work: InWork, caller: ClientCaller) -> Response:
     """The caller's servers; administrators may ask for those of others."""
     user = caller.user
-    shared = select(Subuser.server_id).where(Subuser.user_id == user.id)
-    own = or_(Server.owner_id == user.id, Server.id.in_(shared))
     kind = request.query_params.get("type", "")
-    statement = _LISTED
     if kind in ("admin", "admin-all"):
-        if not user.root_admin:
-            statement = statement.where(Server.id == 0)
-        elif kind == "admin":
-            statement = statement.where(~own)
-    elif kind == "owner":
-        statement = statement.where(Server.owner_id == user.id)
+        statement = _LISTED if user.root_admin else _LISTED.where(false())
+        if kind == "admin":
+            statement = statement.where(~_OWN)
     else:
-        statement = statement.where(own)
-    statement = _filtered(request, statement)
+        statement = _LISTED.where(Server.owner_id == user.id if kind == "owner" else _OWN)
+    narrowed = _filtered(request, statement)
+    in_pages = _OWN_PAGE if not kind and narrowed is statement else _in_pages(narrowed)
     page = page_of(request, default=50, most=100)
-    rows = list(await work.db.execute(statement.order_by(Server.id).limit(page.size).offset(page.offset)))
+    asked = {"user": user.id, "size": page.size, "before": page.offset}
+    rows = await read_records(work.db, in_pages, asked)
     if rows or page.number == 1:
         total = rows[0].total if rows else 0
     else:
-        total = await work.db.scalar(select(func.count()).select_from(statement.subquery())) or 0
+        total = await work.db.scalar(select(func.count()).select_from(narrowed.subquery()), asked) or 0
     held = await _rights(work, user, rows)
     shown = await _shapes(work, user, rows, held, includes(request, INCLUDES))
     meta = pagination(request, page, total=total, count=len(rows), keep_query=True)
@@ -140,7 +149,7 @@ async def permissions(caller: ClientCaller) -> Response:  # noqa: ARG001
 async def view(request: Request, work: InWork, access: AnyAccess) -> Response:
     """One server."""
     user, held = access.caller.user, {access.server.id: access.permissions}
-    rows = list(await work.db.execute(_LISTED.where(Server.id == access.server.id)))
+    rows = await read_records(work.db, _LISTED.where(Server.id == access.server.id), {})
     shape = (await _shapes(work, user, rows, held, includes(request, INCLUDES)))[0]
     shape["meta"] = {"is_server_owner": access.is_owner, "user_permissions": access.permissions}
     return answer(shape)
