@@ -71,14 +71,13 @@ class Engine:
             return False
         return True
 
-    def label_of(self, image: str, label: str) -> str | None:
-        """The value of a label of a local image; None where there is no such image or label."""
+    def has_image(self, image: str) -> bool:
+        """Whether there is a local image of this name."""
         try:
-            config = self.get(f"/images/{quote(image)}/json")["Config"]
+            self.get(f"/images/{quote(image)}/json")
         except OSError:
-            return None
-        found: str | None = (config.get("Labels") or {}).get(label)
-        return found
+            return False
+        return True
 
     def post(self, path: str, body: object) -> None:
         """Have the engine do what a JSON body asks for.
@@ -102,9 +101,7 @@ class Engine:
         repository, _, tag = name.rpartition(":")
         self._change("POST", f"/images/{quote(image)}/tag?{urlencode({'repo': repository, 'tag': tag})}")
 
-    def build(
-        self, context: Path, tags: Iterable[str], arguments: Mapping[str, str], labels: Mapping[str, str]
-    ) -> None:
+    def build(self, context: Path, tags: Iterable[str], arguments: Mapping[str, str]) -> None:
         """Build an image from a tar file with a Dockerfile; its steps use this machine's network.
 
         Raises:
@@ -113,7 +110,6 @@ class Engine:
         question = {
             "t": list(tags),
             "buildargs": json.dumps(dict(arguments)),
-            "labels": json.dumps(dict(labels)),
             "networkmode": "host",
             "forcerm": "1",
         }

@@ -19,7 +19,8 @@ from rookery.cli import engine, recipes, rootfs
 from rookery.cli.recipes import Recipe
 from rookery.cli.trouble import Trouble, reported
 
-LABEL = "rookery.recipe"
+MARKS = "rookery/recipes"
+"""Each image carries its recipe's fingerprint as a tag of this repository: a label would show in every container."""
 LOCK = Path("/run/rookery-images.lock")
 
 
@@ -83,10 +84,10 @@ def made(docker: engine.Engine, recipe: Recipe, mark: str, below: str, *, force:
     Raises:
         Trouble: the build failed; the message is its last line.
     """
-    current = next((tag for tag in recipe.tags if docker.label_of(tag, LABEL) == mark), None)
-    if current is not None and not force:
+    kept = f"{MARKS}:{recipe.name}-{mark[:40]}"
+    if not force and docker.has_image(kept):
         for tag in recipe.tags:
-            docker.tag(current, tag)
+            docker.tag(kept, tag)
         say(f"{recipe.name}: up to date")
         return
     say(f"{recipe.name}: building")
@@ -98,7 +99,7 @@ def made(docker: engine.Engine, recipe: Recipe, mark: str, below: str, *, force:
     with tempfile.TemporaryDirectory(prefix="rookery-image-") as folder:
         context = Path(folder) / "context.tar"
         pack(recipe, Path(folder), context)
-        docker.build(context, recipe.tags, arguments, {LABEL: mark})
+        docker.build(context, (*recipe.tags, kept), arguments)
     say(f"{recipe.name}: took {time.monotonic() - began:.0f} s")
 
 
