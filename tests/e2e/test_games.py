@@ -41,10 +41,10 @@ def live_through(machine: Machine, egg: str, plan: dict[str, Any], **environment
             for check in plan["checks"]:
                 pass_check(server, check, console_command=console.command)
                 for text in check.get("console", []):
-                    console.wait_for(text, 15)
+                    console.wait_for(text, 60)  # a client that was cut off is missed after a while
             for command, answer in plan.get("commands", []):
                 console.command(command)
-                console.wait_for(answer, 15)
+                console.wait_for(answer, 30)
         server.stop()
     finally:
         server.delete()
