@@ -32,7 +32,7 @@ export function Chart({ times, series, limit, format }: ChartProps) {
       {
         width: box.current!.clientWidth,
         height: 96,
-        padding: [6, 0, 0, 0],
+        padding: [6, 0, 7, 0],
         legend: { show: false },
         cursor: { sync: { key: sync.key }, y: false, points: { size: 5 } },
         scales: {
