@@ -24,6 +24,17 @@ def cpu_seconds(pids: Iterable[int]) -> float:
     return total
 
 
+class Spending:
+    """Processor time of processes from now on; who ends meanwhile is left out, as its time cannot be read any more."""
+
+    def __init__(self, pids: Iterable[int]) -> None:
+        self._before = {pid: cpu_seconds([pid]) for pid in pids}
+
+    def seconds(self) -> float:
+        """Since it was made."""
+        return sum(cpu_seconds([pid]) - before for pid, before in self._before.items() if Path(f"/proc/{pid}").exists())
+
+
 def below(pid: int) -> list[int]:
     """A process and everything it started."""
     children: dict[int, list[int]] = {}

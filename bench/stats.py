@@ -6,10 +6,10 @@ import time
 from typing import Any
 
 import aiodocker
-from bench.meter import below, cpu_seconds, named
+from bench.meter import Spending, below, named
 from tests.e2e.machine import GameServer, Machine
 
-SERVERS, SECONDS = 8, 15
+SERVERS, SECONDS = 10, 30
 
 
 def run(machine: Machine) -> dict[str, Any]:
@@ -38,9 +38,9 @@ def engine() -> list[int]:
 
 
 def spent(pids: list[int]) -> float:
-    before = cpu_seconds(pids)
+    spending = Spending(pids)
     time.sleep(SECONDS)
-    return cpu_seconds(pids) - before
+    return spending.seconds()
 
 
 async def stream(servers: list[GameServer]) -> float:
@@ -54,10 +54,9 @@ async def stream(servers: list[GameServer]) -> float:
 
         tasks = [asyncio.create_task(follow(server.uuid)) for server in servers]
         await asyncio.sleep(3)
-        pids = [os.getpid(), *engine()]
-        before = cpu_seconds(pids)
+        spending = Spending([os.getpid(), *engine()])
         await asyncio.sleep(SECONDS)
-        total = cpu_seconds(pids) - before
+        total = spending.seconds()
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)

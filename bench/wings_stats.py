@@ -13,7 +13,7 @@ import sys
 import time
 import uuid
 
-from bench.meter import cpu_seconds, named
+from bench.meter import Spending, named
 
 from rookery.wings.runtime.base import Container, ContainerSpec
 from rookery.wings.runtime.docker import DockerContainer, DockerRuntime
@@ -36,9 +36,9 @@ async def stream(container: Container) -> None:
 
 async def spent(pids: list[int]) -> float:
     """Processor seconds of these processes within `SECONDS`."""
-    began, before = time.monotonic(), cpu_seconds(pids)
+    began, spending = time.monotonic(), Spending(pids)
     await asyncio.sleep(SECONDS)
-    return (cpu_seconds(pids) - before) / (time.monotonic() - began) * SECONDS
+    return spending.seconds() / (time.monotonic() - began) * SECONDS
 
 
 async def measured(count: int) -> dict[str, float]:

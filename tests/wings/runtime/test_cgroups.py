@@ -1,5 +1,6 @@
 """Readers of the kernel's files, on recorded trees of both versions."""
 
+import asyncio
 from pathlib import Path
 
 import pytest
@@ -107,6 +108,19 @@ async def test_the_share_of_a_core_is_of_the_time_between_two_samples(two: Path,
     assert first.cpu == 0.0
     assert second.cpu == pytest.approx(50 / (second.at - first.at), abs=0.01)
     assert round(second.cpu, 3) == second.cpu
+
+
+@pytest.mark.anyio
+async def test_samples_nobody_sees_are_fewer_until_somebody_looks(two: Path, proc: Path) -> None:
+    reader, loop = cgroups.reader_for(42, ID, proc=proc, cgroup=two), asyncio.get_running_loop()
+    assert reader is not None
+    looks_at = loop.time() + 2.2
+    samples = cgroups.each_second(reader, unseen=lambda: loop.time() < looks_at)
+    first, second, third = await anext(samples), await anext(samples), await anext(samples)
+    reader.close()
+    assert looks_at <= second.at < looks_at + 1.6
+    assert second.at - first.at > 2
+    assert third.at - second.at < 1.6
 
 
 @pytest.mark.anyio

@@ -182,6 +182,16 @@ class Console(Protocol):
         ...
 
 
+Unseen = Callable[[], bool]
+"""Whether nobody looks at the samples at present."""
+UNSEEN_SECONDS = 5.0
+
+
+def never() -> bool:
+    """Somebody always looks."""
+    return False
+
+
 class Container(Protocol):
     """One container by name; the name stays valid when the container is gone."""
 
@@ -238,8 +248,11 @@ class Container(Protocol):
         """
         ...
 
-    def samples(self) -> AsyncGenerator[Sample, None]:
-        """About one a second while running, then ends; to be closed by who stops earlier (`aclosing`)."""
+    def samples(self, unseen: Unseen = never) -> AsyncGenerator[Sample, None]:
+        """About one a second while running, then ends; to be closed by who stops earlier (`aclosing`).
+
+        While `unseen()` holds there may be fewer, but one each `UNSEEN_SECONDS`.
+        """
         ...
 
     async def tail(self, lines: int) -> list[bytes]:

@@ -5,17 +5,20 @@ that fails means the container has ended.
 """
 
 import asyncio
+import math
 import os
 from collections.abc import AsyncGenerator
 from pathlib import Path
 from typing import Protocol
 
 from rookery.protocol.units import Bytes
-from rookery.wings.runtime.base import Sample
+from rookery.wings.runtime.base import UNSEEN_SECONDS, Sample, Unseen, never
 
 _PROC = Path("/proc")
 _CGROUP = Path("/sys/fs/cgroup")
 _UNLIMITED = 1 << 60
+_LEAST_SECONDS = 0.5
+"""Between two samples; over less, the share of the processor says little."""
 
 
 class Reader(Protocol):
@@ -123,8 +126,11 @@ def reader_for(pid: int, container: str, *, proc: Path = _PROC, cgroup: Path = _
     return None
 
 
-async def each_second(reader: Reader) -> AsyncGenerator[Sample, None]:
-    """A sample at once and then one a second, until the container ends."""
+async def each_second(reader: Reader, unseen: Unseen = never) -> AsyncGenerator[Sample, None]:
+    """A sample at once and then one a second, fewer while `unseen()`, until the container ends.
+
+    All containers are read at the same moments: one awakening of the loop costs more than reading a container does.
+    """
     loop = asyncio.get_running_loop()
     spent_before: int | None = None
     at_before = 0.0
@@ -139,7 +145,14 @@ async def each_second(reader: Reader) -> AsyncGenerator[Sample, None]:
             cpu = round(max(spent - spent_before, 0) / ((at - at_before) * 1e9) * 100, 3)
         spent_before, at_before = spent, at
         yield Sample(Bytes(memory), Bytes(limit), cpu, Bytes(received), Bytes(sent), at)
-        await asyncio.sleep(1)
+        await _next_tick(at)
+        while unseen() and loop.time() - at < UNSEEN_SECONDS - _LEAST_SECONDS:
+            await _next_tick(loop.time())
+
+
+async def _next_tick(after: float) -> None:
+    """Wait for the next whole second of the loop's clock that is not too close."""
+    await asyncio.sleep(math.ceil(after + _LEAST_SECONDS) - asyncio.get_running_loop().time())
 
 
 def _accounting(cgroup: Path, path: str) -> Path:

@@ -25,6 +25,8 @@ from rookery.wings.runtime.base import (
     RegistryAccess,
     Sample,
     Status,
+    Unseen,
+    never,
 )
 from rookery.wings.runtime.engine import Engine
 from rookery.wings.runtime.pulls import Pulls
@@ -204,13 +206,13 @@ class DockerContainer:
         body = wire.resources(limits, io_weight=await self._weighs_io())
         await self._engine.call("POST", f"{self._path}/update", body=body, deadline=_RESIZE_DEADLINE)
 
-    async def samples(self) -> AsyncGenerator[Sample, None]:
+    async def samples(self, unseen: Unseen = never) -> AsyncGenerator[Sample, None]:
         """See `Container.samples`: from the kernel's files where they can be read, else from the engine's stream."""
         status = await self.status()
         reader = cgroups.reader_for(status.pid, status.id) if status.running else None
         if reader is not None:
             with contextlib.closing(reader):
-                async for sample in cgroups.each_second(reader):
+                async for sample in cgroups.each_second(reader, unseen):
                     yield sample
         elif status.running:
             async with contextlib.aclosing(self.streamed_samples()) as samples:

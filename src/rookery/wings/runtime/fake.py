@@ -15,6 +15,7 @@ from typing import Any
 
 from rookery.protocol.units import Bytes
 from rookery.wings.runtime.base import (
+    UNSEEN_SECONDS,
     AddressTaken,
     Console,
     Container,
@@ -30,6 +31,8 @@ from rookery.wings.runtime.base import (
     RegistryAccess,
     Sample,
     Status,
+    Unseen,
+    never,
 )
 from rookery.wings.runtime.pulls import Pulls
 
@@ -280,14 +283,14 @@ class FakeContainer:
         """See `Container.resize`."""
         self._runtime.found(self.name).limits = limits
 
-    async def samples(self) -> AsyncGenerator[Sample, None]:
+    async def samples(self, unseen: Unseen = never) -> AsyncGenerator[Sample, None]:
         """See `Container.samples`."""
         made, loop = self._runtime.found(self.name), asyncio.get_running_loop()
         while made.running:
             limit = Bytes(made.limits.memory or 1 << 34)
             yield Sample(Bytes(1 << 20), limit, 0.5, Bytes(1000), Bytes(2000), loop.time())
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(1):
+                async with asyncio.timeout(UNSEEN_SECONDS if unseen() else 1):
                     await made.ended.wait()
 
     async def tail(self, lines: int) -> list[bytes]:

@@ -208,8 +208,9 @@ class Server:
 
     def follow_usage(self, container: Container, started: datetime | None) -> None:
         """Sample the resources of a container that runs since `started`."""
-        began = started or datetime.now(UTC)
-        self.spawn(self._sample(container, (datetime.now(UTC) - began).total_seconds()), "usage")
+        running_for = (datetime.now(UTC) - started).total_seconds() if started else 0.0
+        self.usage.began = time.monotonic() - running_for
+        self.spawn(self._sample(container), "usage")
 
     def launching(self) -> None:
         """A start passed its checks."""
@@ -288,14 +289,13 @@ class Server:
             self.happen(Happened.STOP_SENT)
         await self.console.send(f"{text}\n".encode())
 
-    async def _sample(self, container: Container, uptime: float) -> None:
-        began = time.monotonic() - uptime
+    async def _sample(self, container: Container) -> None:
         try:
-            async with contextlib.aclosing(container.samples()) as samples:
+            async with contextlib.aclosing(container.samples(lambda: not self.events.watched)) as samples:
                 async for sample in samples:
                     if self.state is ProcessState.OFFLINE:
                         return
-                    self.usage.take(sample, uptime=time.monotonic() - began)
+                    self.usage.take(sample)
                     self._check_disk()
                     if self.events.watched:
                         self.events.publish(EventName.STATS, self.stats())

@@ -1,5 +1,6 @@
 """A server's use of resources in the shape of the `stats` event."""
 
+import time
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,16 +19,22 @@ class Usage:
     cpu: float = 0.0
     received: int = 0
     sent: int = 0
-    uptime: float = 0.0
+    began: float | None = None
+    """When the process started; None while there is none."""
 
-    def take(self, sample: Sample, *, uptime: float) -> None:
+    @property
+    def uptime(self) -> float:
+        """Seconds since the process started."""
+        return 0.0 if self.began is None else time.monotonic() - self.began
+
+    def take(self, sample: Sample) -> None:
         """The figures of a sample."""
         self.memory, self.memory_limit, self.cpu = sample.memory, sample.memory_limit, sample.cpu
-        self.received, self.sent, self.uptime = sample.received, sample.sent, uptime
+        self.received, self.sent = sample.received, sample.sent
 
     def clear(self) -> None:
         """A stopped process uses nothing; its memory limit stays known."""
-        self.memory, self.cpu, self.received, self.sent, self.uptime = 0, 0.0, 0, 0, 0.0
+        self.memory, self.cpu, self.received, self.sent, self.began = 0, 0.0, 0, 0, None
 
     def shown(self, state: ProcessState, disk: int) -> dict[str, Any]:
         """The `utilization` object of the API."""
