@@ -66,12 +66,13 @@ async def test_a_new_server_installs_and_tells_the_panel(panel: Panel, make_daem
     assert (daemon.folder / "data" / new).is_dir()
 
 
-async def test_a_script_that_fails_is_reported_as_failed(panel: Panel, make_daemon: MakeDaemon) -> None:
+async def test_an_installation_that_cannot_run_is_reported_as_failed_and_starts_nothing(
+    panel: Panel, make_daemon: MakeDaemon
+) -> None:
     daemon, new = await make_daemon(), str(uuid.uuid4())
-    panel.servers[new], panel.entrypoint = configuration(new, container={"image": "ghost"}), "false"
+    panel.servers[new], panel.installer = configuration(new), "ghost"
     await daemon.call("POST", "/api/servers", {"uuid": new, "start_on_completion": True})
-    reports = await panel.hears(f"/servers/{new}/install")
-    assert [report["reinstall"] for report in reports] == [False]
+    assert await panel.hears(f"/servers/{new}/install") == [{"successful": False, "reinstall": False}]
     assert daemon.server(new).state == "offline"
 
 
