@@ -29,10 +29,25 @@ class BadToken(TokenProblem):
     known = False
 
 
-@dataclass(frozen=True, slots=True)
+_GRACE_SECONDS = 0.1
+"""How long after the second of a denial a token issued in that second may be shown for the first time."""
+
+
+@dataclass(slots=True)
 class _Denial:
+    """A denial in the second `at`: tokens `used` before it, and those of the same second accepted after it."""
+
     at: int
     used: frozenset[str]
+    renewed: set[str] = field(default_factory=set)
+
+    def covers(self, issued: int, unique: str, now: float) -> bool:
+        """Whether a token issued in the second `issued` and shown at `now` is refused."""
+        if issued != self.at:
+            return issued < self.at
+        if unique not in self.used and now < self.at + 1 + _GRACE_SECONDS:
+            self.renewed.add(unique)
+        return unique not in self.renewed
 
 
 @dataclass(slots=True)
@@ -47,8 +62,8 @@ class Tokens:
     def deny(self, identifiers: Iterable[str]) -> None:
         """Refuse all tokens with these `jti` that were issued before now.
 
-        Times in tokens have whole seconds; of those issued in the very second of the denial, the ones that were used
-        before it are refused and unseen ones count as issued after it.
+        Times in tokens have whole seconds. One issued in the very second of the denial counts as issued after it when
+        it was not used before and is shown at once, as a client does that was just given new rights.
         """
         now = int(time.time())
         for identifier in identifiers:
@@ -76,7 +91,7 @@ class Tokens:
         if not isinstance(issued, int) or issued < int(self.started):
             raise TokenProblem(DENIED)
         denial = self._denied.get(identifier)
-        if denial is not None and (issued < denial.at or unique in denial.used):
+        if denial is not None and denial.covers(issued, unique, time.time()):
             raise TokenProblem(DENIED)
         seen = self._seen.setdefault(identifier, {})
         if len(seen) >= _SEEN_PER_IDENTIFIER and unique not in seen:
