@@ -83,7 +83,8 @@ class _Reader:
     def _values(self, server_ids: Sequence[int]) -> dict[int, dict[int, str]]:
         """Per server its own values by variable."""
         found: dict[int, dict[int, str]] = {identity: {} for identity in server_ids}
-        for server_id, variable_id, value in self._connection.execute(_VALUES, {"ids": list(server_ids)}):
+        rows = self._connection.execute(_VALUES, {"ids": list(server_ids)}).all()
+        for server_id, variable_id, value in rows:
             found[server_id][variable_id] = value
         return found
 
