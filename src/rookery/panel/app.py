@@ -13,6 +13,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from rookery.panel.api.admin import routes as admin_area
 from rookery.panel.api.application import locations, nests, nodes, servers, users
 from rookery.panel.api.client import account, activity, control, startup
 from rookery.panel.api.client import servers as client_servers
@@ -48,6 +49,7 @@ ROUTERS = (
     servers.router,
     remote_servers.router,
     others.router,
+    admin_area.router,
     shell.router,
 )
 

@@ -1,5 +1,7 @@
 """The page shell: our interface's built files, with the paths it routes itself."""
 
+import re
+from html import escape
 from pathlib import Path
 
 from fastapi import APIRouter, Request, Response
@@ -13,6 +15,14 @@ _NOT_BUILT = """<!doctype html><html lang="en"><meta charset="utf-8"><title>Rook
 <body style="font:16px/1.5 system-ui;max-width:40rem;margin:15vh auto;padding:0 1rem">
 <h1>The interface is not built yet</h1>
 <p>The Panel runs, and its APIs answer. Run <code>make setup</code> in the source folder to build the pages.</p>"""
+
+PAGE_HEADERS = {
+    "Cache-Control": "no-cache, private",
+    "Content-Security-Policy": "default-src 'self'; connect-src 'self' ws: wss: http: https:; "
+    "img-src 'self' data: https:; style-src 'self' 'unsafe-inline'; frame-ancestors 'none'",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "same-origin",
+}
 
 router = APIRouter(include_in_schema=False)
 
@@ -37,12 +47,13 @@ async def page(request: Request, path: str) -> Response:
     index = STATIC / "index.html"
     if not index.is_file():
         return HTMLResponse(_NOT_BUILT, 503)
-    headers = {
-        "Cache-Control": "no-cache",
-        "Content-Security-Policy": "default-src 'self'; connect-src 'self' ws: wss: http: https:; "
-        "img-src 'self' data: https:; style-src 'self' 'unsafe-inline'; frame-ancestors 'none'",
-        "X-Content-Type-Options": "nosniff",
-        "Referrer-Policy": "same-origin",
-    }
     del request
-    return HTMLResponse(index.read_text(), headers=headers)
+    return HTMLResponse(index.read_text(), headers=PAGE_HEADERS)
+
+
+def index_page(title: str, blocks: str) -> str:
+    """The interface's page under another title, with more in its body."""
+    index = STATIC / "index.html"
+    text = index.read_text() if index.is_file() else _NOT_BUILT
+    text = re.sub(r"<title>.*?</title>", lambda _: f"<title>{escape(title)}</title>", text, count=1)
+    return text.replace("</body>", f"{blocks}</body>") if "</body>" in text else text + blocks

@@ -1,4 +1,4 @@
-"""The whole schema.
+"""The whole schema; numbers of deleted rows are never given again, on SQLite too.
 
 Revision: 0001
 """
@@ -28,6 +28,7 @@ def upgrade() -> None:
         sa.Column("properties", sa.JSON(), nullable=False),
         sa.Column("timestamp", sa.DateTime(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_activity_logs")),
+        sqlite_autoincrement=True,
     )
     with op.batch_alter_table("activity_logs", schema=None) as batch_op:
         batch_op.create_index(
@@ -45,6 +46,7 @@ def upgrade() -> None:
         sa.Column("updated_at", sa.DateTime(), nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_locations")),
         sa.UniqueConstraint("short", name=op.f("uq_locations_short")),
+        sqlite_autoincrement=True,
     )
     op.create_table(
         "mounts",
@@ -59,6 +61,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_mounts")),
         sa.UniqueConstraint("name", name=op.f("uq_mounts_name")),
         sa.UniqueConstraint("uuid", name=op.f("uq_mounts_uuid")),
+        sqlite_autoincrement=True,
     )
     op.create_table(
         "nests",
@@ -71,6 +74,7 @@ def upgrade() -> None:
         sa.Column("updated_at", sa.DateTime(), nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_nests")),
         sa.UniqueConstraint("uuid", name=op.f("uq_nests_uuid")),
+        sqlite_autoincrement=True,
     )
     op.create_table(
         "password_resets",
@@ -100,6 +104,7 @@ def upgrade() -> None:
         sa.Column("value", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_settings")),
         sa.UniqueConstraint("key", name=op.f("uq_settings_key")),
+        sqlite_autoincrement=True,
     )
     op.create_table(
         "users",
@@ -124,6 +129,7 @@ def upgrade() -> None:
         sa.UniqueConstraint("email", name=op.f("uq_users_email")),
         sa.UniqueConstraint("username", name=op.f("uq_users_username")),
         sa.UniqueConstraint("uuid", name=op.f("uq_users_uuid")),
+        sqlite_autoincrement=True,
     )
     with op.batch_alter_table("users", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_users_external_id"), ["external_id"], unique=False)
@@ -141,6 +147,7 @@ def upgrade() -> None:
             ondelete="CASCADE",
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_activity_log_subjects")),
+        sqlite_autoincrement=True,
     )
     with op.batch_alter_table("activity_log_subjects", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_activity_log_subjects_activity_log_id"), ["activity_log_id"], unique=False)
@@ -173,6 +180,7 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["user_id"], ["users.id"], name=op.f("fk_api_keys_user_id_users"), ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_api_keys")),
         sa.UniqueConstraint("identifier", name=op.f("uq_api_keys_identifier")),
+        sqlite_autoincrement=True,
     )
     with op.batch_alter_table("api_keys", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_api_keys_user_id"), ["user_id"], unique=False)
@@ -220,6 +228,7 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["nest_id"], ["nests.id"], name=op.f("fk_eggs_nest_id_nests"), ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_eggs")),
         sa.UniqueConstraint("uuid", name=op.f("uq_eggs_uuid")),
+        sqlite_autoincrement=True,
     )
     with op.batch_alter_table("eggs", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_eggs_nest_id"), ["nest_id"], unique=False)
@@ -254,6 +263,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_nodes")),
         sa.UniqueConstraint("daemon_token_id", name=op.f("uq_nodes_daemon_token_id")),
         sa.UniqueConstraint("uuid", name=op.f("uq_nodes_uuid")),
+        sqlite_autoincrement=True,
     )
     with op.batch_alter_table("nodes", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_nodes_location_id"), ["location_id"], unique=False)
@@ -268,6 +278,7 @@ def upgrade() -> None:
             ["user_id"], ["users.id"], name=op.f("fk_recovery_tokens_user_id_users"), ondelete="CASCADE"
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_recovery_tokens")),
+        sqlite_autoincrement=True,
     )
     with op.batch_alter_table("recovery_tokens", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_recovery_tokens_user_id"), ["user_id"], unique=False)
@@ -286,6 +297,7 @@ def upgrade() -> None:
             ["user_id"], ["users.id"], name=op.f("fk_user_ssh_keys_user_id_users"), ondelete="CASCADE"
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_user_ssh_keys")),
+        sqlite_autoincrement=True,
     )
     with op.batch_alter_table("user_ssh_keys", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_user_ssh_keys_user_id"), ["user_id"], unique=False)
@@ -309,6 +321,7 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_allocations")),
         sa.UniqueConstraint("node_id", "ip", "port", name=op.f("uq_allocations_node_id_ip_port")),
+        sqlite_autoincrement=True,
     )
     with op.batch_alter_table("allocations", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_allocations_server_id"), ["server_id"], unique=False)
@@ -329,6 +342,7 @@ def upgrade() -> None:
             ["node_id"], ["nodes.id"], name=op.f("fk_database_hosts_node_id_nodes"), ondelete="SET NULL"
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_database_hosts")),
+        sqlite_autoincrement=True,
     )
     with op.batch_alter_table("database_hosts", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_database_hosts_node_id"), ["node_id"], unique=False)
@@ -364,6 +378,7 @@ def upgrade() -> None:
         sa.Column("updated_at", sa.DateTime(), nullable=True),
         sa.ForeignKeyConstraint(["egg_id"], ["eggs.id"], name=op.f("fk_egg_variables_egg_id_eggs"), ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_egg_variables")),
+        sqlite_autoincrement=True,
     )
     with op.batch_alter_table("egg_variables", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_egg_variables_egg_id"), ["egg_id"], unique=False)
@@ -431,6 +446,7 @@ def upgrade() -> None:
         sa.UniqueConstraint("external_id", name=op.f("uq_servers_external_id")),
         sa.UniqueConstraint("uuid", name=op.f("uq_servers_uuid")),
         sa.UniqueConstraint("uuidShort", name=op.f("uq_servers_uuidShort")),
+        sqlite_autoincrement=True,
     )
     with op.batch_alter_table("servers", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_servers_egg_id"), ["egg_id"], unique=False)
@@ -460,6 +476,7 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_backups")),
         sa.UniqueConstraint("uuid", name=op.f("uq_backups_uuid")),
+        sqlite_autoincrement=True,
     )
     with op.batch_alter_table("backups", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_backups_server_id"), ["server_id"], unique=False)
@@ -490,6 +507,7 @@ def upgrade() -> None:
             "database_host_id", "server_id", "database", name=op.f("uq_databases_database_host_id_server_id_database")
         ),
         sa.UniqueConstraint("database_host_id", "username", name=op.f("uq_databases_database_host_id_username")),
+        sqlite_autoincrement=True,
     )
     with op.batch_alter_table("databases", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_databases_server_id"), ["server_id"], unique=False)
@@ -535,6 +553,7 @@ def upgrade() -> None:
             ["server_id"], ["servers.id"], name=op.f("fk_schedules_server_id_servers"), ondelete="CASCADE"
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_schedules")),
+        sqlite_autoincrement=True,
     )
     with op.batch_alter_table("schedules", schema=None) as batch_op:
         batch_op.create_index(
@@ -560,6 +579,7 @@ def upgrade() -> None:
             ["server_id"], ["servers.id"], name=op.f("fk_server_transfers_server_id_servers"), ondelete="CASCADE"
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_server_transfers")),
+        sqlite_autoincrement=True,
     )
     with op.batch_alter_table("server_transfers", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_server_transfers_server_id"), ["server_id"], unique=False)
@@ -583,6 +603,7 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_server_variables")),
         sa.UniqueConstraint("server_id", "variable_id", name=op.f("uq_server_variables_server_id_variable_id")),
+        sqlite_autoincrement=True,
     )
     with op.batch_alter_table("server_variables", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_server_variables_variable_id"), ["variable_id"], unique=False)
@@ -601,6 +622,7 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["user_id"], ["users.id"], name=op.f("fk_subusers_user_id_users"), ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_subusers")),
         sa.UniqueConstraint("user_id", "server_id", name=op.f("uq_subusers_user_id_server_id")),
+        sqlite_autoincrement=True,
     )
     with op.batch_alter_table("subusers", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_subusers_server_id"), ["server_id"], unique=False)
@@ -621,6 +643,7 @@ def upgrade() -> None:
             ["schedule_id"], ["schedules.id"], name=op.f("fk_tasks_schedule_id_schedules"), ondelete="CASCADE"
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_tasks")),
+        sqlite_autoincrement=True,
     )
     with op.batch_alter_table("tasks", schema=None) as batch_op:
         batch_op.create_index(
