@@ -135,7 +135,7 @@ async def test_a_console_token_is_signed_by_the_nodes_own_secret(site: Site) -> 
     assert data["socket"] == f"ws://127.0.0.1:{site.daemon.port}/api/servers/{server['uuid']}/ws"
     found = verify(site.ids["node_secret"], data["token"])
     assert found["jti"] == user_server_identifier(site.ids["alice"].id, server["uuid"])
-    assert (found["permissions"], found["server_uuid"], found["scope"]) == (["*"], server["uuid"], "websocket")
+    assert (found["permissions"], found["server_uuid"]) == (["*"], server["uuid"])
 
 
 async def test_resources_are_asked_of_the_node_once_in_twenty_seconds(site: Site) -> None:

@@ -21,7 +21,7 @@ from rookery.panel.api.problems import ApiProblem, not_found, response_for, unex
 from rookery.panel.api.remote import others
 from rookery.panel.api.remote import servers as remote_servers
 from rookery.panel.api.rookery import admin, session
-from rookery.panel.api.web import shell, sign_in
+from rookery.panel.api.web import locales, shell, sign_in
 from rookery.panel.cache import MemoryCache
 from rookery.panel.db.base import ENCRYPTER
 from rookery.panel.db.engine import make_engine, make_sessions
@@ -50,6 +50,8 @@ ROUTERS = (
     remote_servers.router,
     others.router,
     admin_area.router,
+    locales.router,
+    shell.files,
     shell.router,
 )
 

@@ -1,20 +1,25 @@
 """The parts of a running Panel, handed to whatever needs several of them."""
 
-from dataclasses import dataclass
+import time
+from dataclasses import dataclass, field
 
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 
 from rookery.panel.cache import Cache
 from rookery.panel.db.engine import Sessions
+from rookery.panel.instance.service import in_force
 from rookery.panel.mail import Mail
 from rookery.panel.nodes.client import NodeClient
 from rookery.panel.secrets import Encrypter
 from rookery.panel.settings import PanelSettings
 
+_SETTINGS_SECONDS = 5.0
+"""How long after a change other processes may still act by the settings before."""
 
-@dataclass(frozen=True, slots=True)
+
+@dataclass(slots=True)
 class Panel:
-    """Settings and services of one process."""
+    """Settings and services of one process; `settings` are those in force, stored ones included."""
 
     settings: PanelSettings
     engine: AsyncEngine
@@ -23,3 +28,16 @@ class Panel:
     cache: Cache
     nodes: NodeClient
     mail: Mail
+    _base: PanelSettings = field(init=False)
+    _read_at: float = field(init=False, default=-_SETTINGS_SECONDS)
+
+    def __post_init__(self) -> None:
+        """Remember what the environment says."""
+        self._base = self.settings
+
+    async def refresh(self, db: AsyncSession, *, now: bool = False) -> None:
+        """Take over settings that were stored, at most every few seconds unless `now`."""
+        if now or time.monotonic() - self._read_at >= _SETTINGS_SECONDS:
+            self._read_at = time.monotonic()
+            self.settings = await in_force(db, self._base)
+            self.nodes.configure(self.settings)

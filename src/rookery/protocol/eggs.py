@@ -42,6 +42,7 @@ class EggDocument:
     features: list[str] | None
     docker_images: dict[str, str]
     file_denylist: list[str]
+    """Empty entries deny nothing."""
     startup: str
     config_files: str
     config_startup: str
@@ -78,7 +79,7 @@ def read_egg(document: Json) -> EggDocument:
         description=_optional(document.get("description")),
         features=_features(document.get("features")),
         docker_images=_images(document),
-        file_denylist=[entry for entry in _texts(document.get("file_denylist")) if entry],
+        file_denylist=_texts(document.get("file_denylist")),
         startup=_startup(document),
         config_files=_json_text(config.get("files"), "config.files"),
         config_startup=_json_text(config.get("startup"), "config.startup"),

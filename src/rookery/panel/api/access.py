@@ -207,8 +207,8 @@ async def _admit(request: Request, *, two_factor_exempt: bool) -> Caller:
         )
     work.actor = Actor(caller.user.id, client_ip(request), caller.key.id if caller.key else None)
     if caller.key is not None:
-        _check_address(work, caller.key, caller.user)
         await _note_use(panel, work, caller.key)
+        _check_address(work, caller.key, caller.user)
     return caller
 
 
@@ -471,7 +471,7 @@ async def server_of_node(request: Request, node: CallingNode) -> Server:
         )
         if moving is not None:
             return found[0]
-    raise not_found()
+    raise ApiProblem(404, "RecordNotFoundException", "The server is not on this node.")
 
 
 ServerOfNode = Annotated[Server, Depends(server_of_node)]

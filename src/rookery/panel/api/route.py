@@ -10,6 +10,7 @@ import structlog
 from fastapi import Request, Response
 from fastapi.routing import APIRoute
 from sqlalchemy.exc import IntegrityError
+from starlette.responses import RedirectResponse
 
 from rookery.panel.accounts.sessions import set_cookies, touch_session
 from rookery.panel.api.problems import ApiProblem, response_for
@@ -34,6 +35,7 @@ class WorkRoute(APIRoute):
             ENCRYPTER.set(panel.encrypter)
             request.state.panel = panel
             async with panel.sessions() as session:
+                await panel.refresh(session)
                 work = Work(session, panel.sessions, Actor(ip=request.client.host if request.client else "127.0.0.1"))
                 request.state.work = work
                 try:
@@ -45,7 +47,7 @@ class WorkRoute(APIRoute):
                 except Problem as err:
                     await session.rollback()
                     await _keep_record(work, err)
-                    response = response_for(err)
+                    response = _sign_in_page(request, panel, err) or response_for(err)
                 except IntegrityError as err:
                     await session.rollback()
                     log.warning("a write lost against another", path=request.url.path, reason=str(err.orig))
@@ -61,6 +63,14 @@ class WorkRoute(APIRoute):
             return response
 
         return handle
+
+
+def _sign_in_page(request: Request, panel: Panel, err: Problem) -> Response | None:
+    """Where a browser goes that opened an address of the API without being signed in."""
+    wants_page = "text/html" in request.headers.get("accept", "")
+    if wants_page and isinstance(err, ApiProblem) and err.code == "AuthenticationException":
+        return RedirectResponse(f"{panel.settings.url}/auth/login", 302)
+    return None
 
 
 async def _keep_record(work: Work, err: Problem) -> None:

@@ -131,12 +131,18 @@ async def update_egg(work: Work, egg: Egg, document: EggDocument) -> Egg:
 def _fill(egg: Egg, document: EggDocument) -> None:
     egg.name, egg.description = document.name, document.description
     egg.features, egg.docker_images = document.features, document.docker_images
-    egg.file_denylist, egg.update_url = document.file_denylist, document.update_url
+    egg.file_denylist, egg.update_url = _without_empty(document.file_denylist), document.update_url
     egg.config_files, egg.config_startup = document.config_files, document.config_startup
     egg.config_logs, egg.config_stop = document.config_logs, document.config_stop
     egg.startup = document.startup
     egg.script_install, egg.script_container = document.script_install, document.script_container[:191]
     egg.script_entry = document.script_entry[:191]
+
+
+def _without_empty(entries: list[str]) -> list[str] | dict[str, str]:
+    """The entries that deny something; a gap between them makes it an object by number, as clients know it."""
+    kept = {str(at): entry for at, entry in enumerate(entries) if entry}
+    return list(kept.values()) if list(kept) == [str(at) for at in range(len(kept))] else kept
 
 
 def _variable_values(variable: EggVariableDocument) -> dict[str, Any]:

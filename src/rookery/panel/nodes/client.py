@@ -35,12 +35,16 @@ class NodeClient:
     """Calls nodes under their own tokens."""
 
     def __init__(self, settings: PanelSettings) -> None:
+        self._session: aiohttp.ClientSession | None = None
+        self.configure(settings)
+
+    def configure(self, settings: PanelSettings) -> None:
+        """Take over how long nodes may take."""
         self._timeout = aiohttp.ClientTimeout(
             total=settings.node_timeout,
             connect=settings.node_connect_timeout,
             sock_connect=settings.node_connect_timeout,
         )
-        self._session: aiohttp.ClientSession | None = None
 
     async def call(
         self,
@@ -60,7 +64,7 @@ class NodeClient:
             NodeFailed: there was none.
         """
         if self._session is None:
-            self._session = aiohttp.ClientSession(timeout=self._timeout)
+            self._session = aiohttp.ClientSession()
         timeout = aiohttp.ClientTimeout(total=seconds) if seconds else self._timeout
         headers = {
             "Authorization": f"Bearer {token or node.daemon_token}",
@@ -122,6 +126,11 @@ class NodeClient:
     async def system(self, node: Node) -> Mapping[str, Json]:
         """What the node is."""
         found = json.loads(await self.call(node, "GET", "/api/system", query={"v": "2"}, seconds=5))
+        return found if isinstance(found, dict) else {}
+
+    async def system_summary(self, node: Node) -> Mapping[str, Json]:
+        """What the node is, in the wire's first and shorter form."""
+        found = json.loads(await self.call(node, "GET", "/api/system"))
         return found if isinstance(found, dict) else {}
 
     async def update(self, node: Node, configuration: Mapping[str, Json], *, token: str | None = None) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlalchemy import delete, func, select
 
+from rookery.panel.nodes.client import NodeClient, NodeFailed
 from rookery.panel.nodes.models import Allocation, Location, Mount, Node, mount_node
 from rookery.panel.secrets import random_text
 from rookery.panel.servers.models import Server
@@ -127,7 +128,7 @@ def expand_addresses(text: str) -> list[str]:
 
 
 def expand_ports(texts: Sequence[str]) -> list[int]:
-    """All ports of texts such as `25565` and `25565-25570`.
+    """All ports of texts such as `25565` and `25565-25570`; a range that ends before it begins has none.
 
     Raises:
         PortProblem: a text is no port or range, a range is too long, or a port out of range.
@@ -144,7 +145,7 @@ def expand_ports(texts: Sequence[str]) -> list[int]:
             ports = range(int(text), int(text) + 1)
         else:
             raise PortProblem("InvalidPortMappingException", f"{text!r} is no port and no range of ports.")
-        if len(ports) == 0 or ports[0] <= LOWEST_PORT or ports[-1] > HIGHEST_PORT:
+        if ports and (ports[0] <= LOWEST_PORT or ports[-1] > HIGHEST_PORT):
             raise PortProblem(
                 "PortOutOfRangeException", f"Ports must lie between {LOWEST_PORT + 1} and {HIGHEST_PORT}."
             )
@@ -178,3 +179,22 @@ async def delete_allocation(work: Work, allocation: Allocation) -> None:
     )
     if done.rowcount != 1:  # type: ignore[attr-defined]  # deletions have one
         raise InUseByServer("The address is assigned to a server.")
+
+
+class NotTold(Conflict):
+    """The node is saved, but its daemon could not be told."""
+
+    status = 400
+    code = "ConfigurationNotPersistedException"
+
+
+async def push_configuration(nodes: NodeClient, node: Node, body: dict[str, Any], token: str) -> None:
+    """Send a daemon its configuration; `token` is the one it still has.
+
+    Raises:
+        NotTold: it did not take it.
+    """
+    try:
+        await nodes.update(node, body, token=token)
+    except NodeFailed as err:
+        raise NotTold("The node was saved, but its daemon could not be told; restart it or try again.") from err

@@ -125,6 +125,14 @@ async def change_build(work: Work, server: Server, build: Build) -> None:
     server.updated_at = work.now
 
 
+async def sync_quietly(nodes: NodeClient, node: Node, uuid: str) -> None:
+    """Tell a node of new limits; one that is down learns of them when it comes back."""
+    try:
+        await nodes.sync(node, uuid)
+    except NodeFailed as err:
+        log.warning("a node was not told of new limits", server=uuid, reason=err.detail)
+
+
 async def change_startup(
     work: Work,
     server: Server,

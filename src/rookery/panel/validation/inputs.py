@@ -35,12 +35,14 @@ class Checker:
 
     inputs: Inputs
     failures: list[Failure] = field(default_factory=list)
+    _order: dict[str, int] = field(default_factory=dict)
 
     def check(self, rules: Mapping[str, str]) -> "Checker":
         """Check the fields named by dotted paths; `*` stands for every element of a list."""
         for path, text in rules.items():
             parsed = parse(text)
             for name, value in expand(self.inputs, path.split(".")):
+                self._order.setdefault(name, len(self._order))
                 present = value is not _MISSING
                 if not present and any(rule.name == "sometimes" for rule in parsed):
                     continue
@@ -62,10 +64,11 @@ class Checker:
         """The inputs, when nothing failed.
 
         Raises:
-            ValidationFailed: something did.
+            ValidationFailed: something did; failures come in the order of the fields' rules.
         """
         if self.failures:
-            raise ValidationFailed(self.failures)
+            last = len(self._order)
+            raise ValidationFailed(sorted(self.failures, key=lambda failure: self._order.get(failure.field, last)))
         return self.inputs
 
 

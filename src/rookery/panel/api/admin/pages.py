@@ -5,15 +5,14 @@ A notice that belongs to the page itself is there for scripts; the interface sho
 
 from html import escape
 
-from starlette.responses import HTMLResponse, Response
+from starlette.responses import Response
 
 from rookery.panel.api.admin.area import Alert, Visit, area
-from rookery.panel.api.web.shell import PAGE_HEADERS, index_page
+from rookery.panel.api.web.shell import shell
 
 _EGG = Alert("warning", "Change these only when you know what they do: a wrong one keeps servers from starting.")
 _NEW_EGG = Alert("warning", "All fields are needed, unless another egg is chosen to copy settings from.")
 _NESTS = Alert("danger", "Eggs decide what runs on your nodes. Import only those you trust.")
-_PASSWORDS = Alert("info", "Passwords of databases are shown to the people of this server, on its own page.")
 _NO_SMTP = Alert("info", "Mail is configured by the environment of the Panel.")
 
 
@@ -22,7 +21,8 @@ def page(visit: Visit, title: str, *notes: Alert) -> Response:
     shown = "".join(_block(alert) for alert in visit.alerts)
     own = "".join(_block(alert) for alert in notes)
     blocks = f'<div id="alerts" hidden>{shown}</div><div id="notes" hidden>{own}</div>'
-    return HTMLResponse(index_page(f"{visit.panel.settings.name} - {title}", blocks), headers=PAGE_HEADERS)
+    settings = visit.panel.settings
+    return shell(settings, f"{settings.name} - {title}", blocks=blocks)
 
 
 def _block(alert: Alert) -> str:

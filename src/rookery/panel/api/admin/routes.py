@@ -3,7 +3,7 @@
 from fastapi import APIRouter, Request, Response
 
 from rookery.panel.api.access import InPanel, InWork
-from rookery.panel.api.admin import area, keys, nests, pages  # noqa: F401  # they register themselves
+from rookery.panel.api.admin import area, keys, locations, nests, nodes, pages, servers, settings, users  # noqa: F401  # they register themselves
 from rookery.panel.api.route import WorkRoute
 
 router = APIRouter(route_class=WorkRoute, include_in_schema=False)

@@ -37,7 +37,7 @@ class Includes:
             row, relations = parts.server, {}
             if wants(wanted, "allocations"):
                 relations["allocations"] = (
-                    collection(shapes.allocation(entry) for entry in parts.allocations)
+                    collection(await self.allocations(parts.allocations, nested(wanted, "allocations")))
                     if self._may("allocations")
                     else NULL
                 )

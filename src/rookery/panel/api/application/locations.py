@@ -11,10 +11,9 @@ from rookery.panel.api.application.lists import listed
 from rookery.panel.api.application.lookup import Named
 from rookery.panel.api.envelope import answer, collection, includes, no_content
 from rookery.panel.api.route import WorkRoute
+from rookery.panel.nodes.checks import check_location
 from rookery.panel.nodes.models import Location
 from rookery.panel.nodes.service import delete_location
-from rookery.panel.validation.inputs import Checker, Inputs
-from rookery.panel.work import Work
 
 router = APIRouter(prefix="/api/application/locations", route_class=WorkRoute, tags=["application: locations"])
 named = Named("location", Location)
@@ -23,17 +22,6 @@ Reader = Annotated[Caller, Depends(AdminKey("locations", 1))]
 ReaderOfOne = Annotated[Caller, Depends(AdminKey("locations", 1, named))]
 Writer = Annotated[Caller, Depends(AdminKey("locations", 2))]
 WriterOfOne = Annotated[Caller, Depends(AdminKey("locations", 2, named))]
-
-
-async def _check(work: Work, inputs: Inputs, location: Location | None = None) -> Inputs:
-    checker = Checker(inputs).check({"short": "required|string|between:1,60", "long": "nullable|string|between:1,191"})
-    if not checker.has("short"):
-        statement = select(Location.id).where(Location.short == inputs["short"])
-        if location is not None:
-            statement = statement.where(Location.id != location.id)
-        if await work.db.scalar(statement) is not None:
-            checker.fail("short", "unique", "The short is taken already.")
-    return checker.done()
 
 
 @router.get("")
@@ -62,7 +50,7 @@ async def view(request: Request, work: InWork, caller: ReaderOfOne) -> Response:
 @router.post("")
 async def create(request: Request, work: InWork, panel: InPanel, caller: Writer) -> Response:
     """A new location."""
-    inputs = await _check(work, await read_inputs(request))
+    inputs = await check_location(work, await read_inputs(request))
     location = Location(short=inputs["short"], long=inputs.get("long"))
     work.add(location)
     await work.db.flush()
@@ -75,7 +63,7 @@ async def create(request: Request, work: InWork, panel: InPanel, caller: Writer)
 async def change(request: Request, work: InWork, caller: WriterOfOne) -> Response:
     """Overwrite a location."""
     location: Location = request.state.location
-    inputs = await _check(work, await read_inputs(request), location)
+    inputs = await check_location(work, await read_inputs(request), location)
     location.short = inputs["short"]
     if "long" in inputs:
         location.long = inputs["long"]

@@ -1,7 +1,7 @@
 """Application API: nodes and their allocations. Source: Panel 1.11, `/api/application/nodes`."""
 
 from functools import partial
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request, Response
 from sqlalchemy import select
@@ -11,28 +11,25 @@ from rookery.panel.api.application.includes import Includes, node_sums
 from rookery.panel.api.application.lists import listed
 from rookery.panel.api.application.lookup import Named, allocation_of_node
 from rookery.panel.api.envelope import answer, collection, filters, includes, no_content, page_of, pagination
-from rookery.panel.api.problems import ApiProblem
 from rookery.panel.api.route import WorkRoute
-from rookery.panel.nodes.client import NodeFailed
-from rookery.panel.nodes.models import Allocation, Location, Node
+from rookery.panel.nodes.checks import check_node
+from rookery.panel.nodes.models import Allocation, Node
 from rookery.panel.nodes.service import (
     add_allocations,
     daemon_configuration,
     delete_allocation,
     delete_node,
     new_node,
+    push_configuration,
 )
-from rookery.panel.panel import Panel
 from rookery.panel.secrets import random_text
 from rookery.panel.servers.placement import NoViableNode
 from rookery.panel.servers.provisioning import rooms
-from rookery.panel.validation.inputs import Checker, Inputs, as_bool, validate
-from rookery.panel.work import Work
+from rookery.panel.validation.inputs import validate
 
 router = APIRouter(prefix="/api/application/nodes", route_class=WorkRoute, tags=["application: nodes"])
 named = Named("node", Node)
 INCLUDES = ["allocations", "location", "servers"]
-BASE = "/var/lib/pterodactyl/volumes"
 Reader = Annotated[Caller, Depends(AdminKey("nodes", 1))]
 ReaderOfOne = Annotated[Caller, Depends(AdminKey("nodes", 1, named))]
 Writer = Annotated[Caller, Depends(AdminKey("nodes", 2))]
@@ -40,48 +37,6 @@ WriterOfOne = Annotated[Caller, Depends(AdminKey("nodes", 2, named))]
 AllocationReader = Annotated[Caller, Depends(AdminKey("allocations", 1, named))]
 AllocationWriter = Annotated[Caller, Depends(AdminKey("allocations", 2, named))]
 AllocationRemover = Annotated[Caller, Depends(AdminKey("allocations", 2, named, allocation_of_node))]
-_RULES = {
-    "name": r"required|regex:/^([\w .-]{1,100})$/",
-    "location_id": "required",
-    "public": "nullable|boolean",
-    "fqdn": "required|string",
-    "scheme": "required",
-    "behind_proxy": "nullable|boolean",
-    "maintenance_mode": "nullable|boolean",
-    "memory": "required|numeric|min:1",
-    "memory_overallocate": "required|numeric|min:-1",
-    "disk": "required|numeric|min:1",
-    "disk_overallocate": "required|numeric|min:-1",
-    "upload_size": "nullable|integer|between:1,1024",
-    "daemon_listen": "required|numeric|between:1,65535",
-    "daemon_sftp": "required|numeric|between:1,65535",
-    "daemon_base": r"sometimes|required|regex:/^([\/][\d\w.\-\/]+)$/",
-}
-
-
-async def _check(work: Work, inputs: Inputs) -> dict[str, Any]:
-    checker = Checker(inputs).check(_RULES)
-    if not checker.has("location_id"):
-        raw = inputs["location_id"]
-        known = str(raw).isdigit() and await work.db.get(Location, int(raw)) is not None
-        if not known:
-            checker.fail("location_id", "exists", "The location does not exist.")
-    checker.done()
-    found: dict[str, Any] = {
-        "name": inputs["name"],
-        "location_id": int(inputs["location_id"]),
-        "fqdn": inputs["fqdn"],
-        "scheme": str(inputs["scheme"]),
-        "daemon_base": inputs.get("daemon_base") or BASE,
-    }
-    for name in ("memory", "memory_overallocate", "disk", "disk_overallocate", "daemon_listen", "daemon_sftp"):
-        found[name] = int(float(inputs[name]))
-    for name in ("public", "behind_proxy", "maintenance_mode"):
-        if inputs.get(name) is not None:
-            found[name] = as_bool(inputs[name])
-    if inputs.get("upload_size") is not None:
-        found["upload_size"] = int(inputs["upload_size"])
-    return found
 
 
 @router.get("")
@@ -151,7 +106,7 @@ async def configuration(request: Request, work: InWork, panel: InPanel, caller: 
 @router.post("")
 async def create(request: Request, work: InWork, panel: InPanel, caller: Writer) -> Response:
     """A new node."""
-    node = new_node(**await _check(work, await read_inputs(request)))
+    node = new_node(**await check_node(work, await read_inputs(request)))
     work.add(node)
     await work.db.flush()
     shape = (await Includes(work, caller).nodes([node], includes(request, INCLUDES)))[0]
@@ -164,7 +119,7 @@ async def change(request: Request, work: InWork, panel: InPanel, caller: WriterO
     """Overwrite a node and push its configuration; it stays saved when the push fails."""
     node: Node = request.state.node
     inputs = await read_inputs(request)
-    values = await _check(work, inputs)
+    values = await check_node(work, inputs)
     old_token = node.daemon_token
     for name, value in values.items():
         setattr(node, name, value)
@@ -173,19 +128,9 @@ async def change(request: Request, work: InWork, panel: InPanel, caller: WriterO
     node.updated_at = work.now
     await work.db.flush()
     body = await daemon_configuration(work, node, panel.settings)
-    work.call(partial(_push, panel, node, body, old_token))
-    return answer((await Includes(work, caller).nodes([node], includes(request, INCLUDES)))[0])
-
-
-async def _push(panel: Panel, node: Node, body: dict[str, Any], token: str) -> None:
-    try:
-        await panel.nodes.update(node, body, token=token)
-    except NodeFailed as err:
-        raise ApiProblem(
-            400,
-            "ConfigurationNotPersistedException",
-            "The node was saved, but its daemon could not be told; restart it or try again.",
-        ) from err
+    work.call(partial(push_configuration, panel.nodes, node, body, old_token))
+    more = {node.id: {"mounts": body["allowed_mounts"]}} if node.daemon_token != old_token else None
+    return answer((await Includes(work, caller).nodes([node], includes(request, INCLUDES), more=more))[0])
 
 
 @router.delete("/{node}")
@@ -200,12 +145,13 @@ async def allocations(request: Request, work: InWork, caller: AllocationReader) 
     """Addresses of a node."""
     statement = select(Allocation).where(Allocation.node_id == request.state.node.id)
     wanted = filters(request, ["ip", "port", "ip_alias", "server_id"]).get("server_id")
-    if wanted:
-        number = wanted[0]
+    if wanted or "filter[server_id]" in request.query_params:
+        number = wanted[0] if wanted else ""
         if number.isdigit() and int(number):
             statement = statement.where(Allocation.server_id == int(number))
         else:
             statement = statement.where(Allocation.server_id.is_(None))
+            statement = statement.order_by(Allocation.ip, Allocation.port)
     rows, page = await listed(
         request,
         work,

@@ -16,9 +16,7 @@ from rookery.panel.api.envelope import answer, collection, includes, no_content
 from rookery.panel.api.problems import not_found
 from rookery.panel.api.route import WorkRoute
 from rookery.panel.eggs.models import Egg
-from rookery.panel.nodes.client import NodeFailed
 from rookery.panel.nodes.models import Allocation, Node
-from rookery.panel.panel import Panel
 from rookery.panel.servers import changes, provisioning
 from rookery.panel.servers.models import Server
 from rookery.panel.validation.inputs import Checker, Inputs, as_bool
@@ -123,7 +121,7 @@ async def _check_new(work: Work, inputs: Inputs) -> Inputs:
     deploy = inputs.get("deploy")
     rules = {
         "external_id": "sometimes|nullable|string|between:1,191",
-        "name": "required|string|between:1,191",
+        "name": "required|string|min:1|max:191",
         "description": "nullable|string",
         "user": "required|integer",
         "egg": "required|integer",
@@ -146,13 +144,15 @@ async def _check_new(work: Work, inputs: Inputs) -> Inputs:
             "deploy": "array",
             "deploy.locations": "present|array",
             "deploy.locations.*": "integer|min:1",
+            "deploy.dedicated_ip": "nullable",
             "deploy.port_range": "present|array",
             "deploy.port_range.*": "string",
-            "deploy.dedicated_ip": "present",
         }
     else:
         rules |= {"allocation.default": "required|integer", "allocation.additional.*": "integer"}
     checker = Checker(inputs).check(rules)
+    if deploy and (not isinstance(deploy, dict) or deploy.get("dedicated_ip") in (None, "", [])):
+        checker.fail("deploy.dedicated_ip", "required_with", "The dedicated ip field is required.")
     await _check_references(work, checker, deploy=bool(deploy))
     return checker.done()
 
@@ -198,7 +198,7 @@ async def details(request: Request, work: InWork, panel: InPanel, caller: Writer
     checker = Checker(inputs).check(
         {
             "external_id": "sometimes|nullable|string|between:1,191",
-            "name": "required|string|between:1,191",
+            "name": "required|string|min:1|max:191",
             "user": "required|integer",
             "description": "nullable|string",
         }
@@ -245,8 +245,10 @@ async def build(request: Request, work: InWork, panel: InPanel, caller: WriterOf
     if not checker.has("allocation"):
         wanted = int(inputs["allocation"])
         other = await work.db.scalar(select(Server.id).where(Server.allocation_id == wanted, Server.id != server.id))
-        if other is not None or await work.db.get(Allocation, wanted) is None:
-            checker.fail("allocation", "exists", "The address does not exist or is another server's.")
+        if other is not None:
+            checker.fail("allocation", "unique", "The address is another server's.")
+        elif await work.db.get(Allocation, wanted) is None:
+            checker.fail("allocation", "exists", "The address does not exist.")
     checker.done()
     sizes: dict[str, Any] = inputs["limits"] if has_limits else inputs
     features = inputs["feature_limits"]
@@ -270,7 +272,7 @@ async def build(request: Request, work: InWork, panel: InPanel, caller: WriterOf
         ),
     )
     node = await work.db.get_one(Node, server.node_id)
-    work.call(partial(_sync_quietly, panel, node, server.uuid))
+    work.call(partial(changes.sync_quietly, panel.nodes, node, server.uuid))
     return await _shown(request, work, caller, server)
 
 
@@ -281,13 +283,6 @@ def _whole(value: Any) -> int:
 
 def _limit(value: Any) -> int | None:
     return None if value is None else int(value)
-
-
-async def _sync_quietly(panel: Panel, node: Node, uuid: str) -> None:
-    try:
-        await panel.nodes.sync(node, uuid)
-    except NodeFailed as err:
-        log.warning("a node was not told of new limits", server=uuid, reason=err.detail)
 
 
 @router.patch("/{server}/startup")

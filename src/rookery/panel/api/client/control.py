@@ -32,12 +32,12 @@ async def websocket(work: InWork, panel: InPanel, access: AnyState) -> Response:
         raise ApiProblem(409, "ServerStateConflictException", conflict[1])
     if not access.allows("websocket.connect"):
         raise ApiProblem(403, "HttpForbiddenException", "You do not have permission to connect to this server.")
-    token = server_token(panel, access, lifetime=_CONSOLE_SECONDS, permissions=access.permissions, scope="websocket")
+    token = server_token(panel, access, lifetime=_CONSOLE_SECONDS, permissions=access.permissions)
     address = node.address.replace("https://", "wss://", 1).replace("http://", "ws://", 1)
     return answer({"data": {"token": token, "socket": f"{address}/api/servers/{server.uuid}/ws"}})
 
 
-def server_token(panel: Panel, access: ServerAccess, *, lifetime: int, scope: str, **claims: object) -> str:
+def server_token(panel: Panel, access: ServerAccess, *, lifetime: int, **claims: object) -> str:
     """A token of the caller for one door of the server's node."""
     server, user = access.server, access.caller.user
     return mint(
@@ -47,7 +47,6 @@ def server_token(panel: Panel, access: ServerAccess, *, lifetime: int, scope: st
             **claims,
             "user_uuid": user.uuid,
             "user_id": user.id,
-            "scope": scope,
         },
         issuer=panel.settings.url,
         audience=access.node.address,

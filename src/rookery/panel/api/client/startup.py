@@ -79,7 +79,7 @@ async def change_variable(request: Request, work: InWork, access: Editor) -> Res
 async def rename(request: Request, work: InWork, access: Renamer) -> Response:
     """Give the server a name and a description."""
     inputs = validate(
-        await read_inputs(request), {"name": "required|string|between:1,191", "description": "nullable|string"}
+        await read_inputs(request), {"name": "required|string|min:1|max:191", "description": "nullable|string"}
     )
     server = access.server
     name, description = inputs["name"], inputs.get("description", server.description)
