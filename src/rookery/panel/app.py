@@ -15,8 +15,9 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from rookery.panel.api.admin import routes as admin_area
 from rookery.panel.api.application import locations, nests, nodes, servers, users
-from rookery.panel.api.client import account, activity, control, startup
+from rookery.panel.api.client import account, activity, control, files, network, startup
 from rookery.panel.api.client import servers as client_servers
+from rookery.panel.api.client import users as client_users
 from rookery.panel.api.problems import ApiProblem, not_found, response_for, unexpected
 from rookery.panel.api.remote import others
 from rookery.panel.api.remote import servers as remote_servers
@@ -42,6 +43,9 @@ ROUTERS = (
     activity.router,
     control.router,
     startup.router,
+    files.router,
+    network.router,
+    client_users.router,
     users.router,
     locations.router,
     nodes.router,

@@ -54,6 +54,8 @@ class ServerAccess:
     caller: Caller
     permissions: list[str]
     is_owner: bool
+    child: Any = None
+    """What the path names below the server: a row of it."""
 
     def allows(self, permission: str) -> bool:
         """Whether the caller has a permission on this server."""
@@ -310,6 +312,12 @@ async def _limit(request: Request, panel: Panel, key: str, most: int, seconds: f
         )
 
 
+async def limit_route(request: Request, name: str, most: int, seconds: float) -> None:
+    """A limit of one route beside that of its API, per user."""
+    caller = await client_caller(request)
+    await _limit(request, panel_of(request), f"{name}:{caller.user.uuid}", most, seconds)
+
+
 ClientCaller = Annotated[Caller, Depends(client_caller)]
 
 
@@ -325,14 +333,21 @@ async def find_server(work: Work, identifier: str) -> tuple[Server, Node] | None
     return None if found is None else (found[0], found[1])
 
 
-async def open_server(request: Request, *, check_state: bool = True) -> ServerAccess:
-    """The server of the path, when the caller may see it and it is in a state to be used."""
+Child = Callable[[Request, Work, Server], Awaitable[Any]]
+"""Finds what the path names below a server, or None; a row of another server is found too."""
+
+
+async def open_server(request: Request, *, check_state: bool = True, child: Child | None = None) -> ServerAccess:
+    """The server of the path, when the caller may see it and it is in a state to be used, with what is below it."""
     caller = await client_caller(request)
     work = work_of(request)
     found = await find_server(work, request.path_params["server"])
     if found is None:
         raise not_found()
     server, node = found
+    below = await child(request, work, server) if child is not None else None
+    if child is not None and below is None:
+        raise not_found()
     if caller.key is not None and caller.key.key_type == 2:
         raise _application_key_refused()
     is_owner = server.owner_id == caller.user.id
@@ -347,9 +362,11 @@ async def open_server(request: Request, *, check_state: bool = True) -> ServerAc
         if stored is None:
             raise ApiProblem(404, "NotFoundHttpException", "The requested resource does not exist on this server.")
         permissions = list(stored)
-    access = ServerAccess(server, node, caller, permissions, is_owner)
+    access = ServerAccess(server, node, caller, permissions, is_owner, below)
     if check_state and (conflict := await conflict_of(work, server, node)):
         raise ApiProblem(409, "ServerStateConflictException", conflict[1])
+    if below is not None and below.server_id != server.id:
+        raise not_found()
     return access
 
 
@@ -374,16 +391,18 @@ async def conflict_of(work: Work, server: Server, node: Node) -> tuple[str, str]
 class ServerFor:
     """Dependency: the server of the path, for callers with a permission.
 
-    `permission` None asks only for access; `any_state` lets a suspended or installing server through.
+    `permission` None asks only for access; `any_state` lets a suspended or installing server through; `child` finds
+    what the path names below the server.
     """
 
-    def __init__(self, permission: str | None = None, *, any_state: bool = False) -> None:
+    def __init__(self, permission: str | None = None, *, any_state: bool = False, child: Child | None = None) -> None:
         self.permission = permission
         self.any_state = any_state
+        self.child = child
 
     async def __call__(self, request: Request) -> ServerAccess:
         """See the class."""
-        access = await open_server(request, check_state=not self.any_state)
+        access = await open_server(request, check_state=not self.any_state, child=self.child)
         if self.permission is not None:
             access.require(self.permission)
         return access

@@ -3,13 +3,15 @@
 import json
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import quote, urlencode
 
 import aiohttp
 import structlog
+from yarl import URL
 
 from rookery.panel.nodes.models import Node
 from rookery.panel.settings import PanelSettings
-from rookery.protocol.problems import Unavailable
+from rookery.protocol.problems import Invalid, Unavailable
 
 log = structlog.get_logger()
 Json = Any
@@ -29,6 +31,16 @@ class NodeFailed(Unavailable):
         super().__init__(detail)
         self.status = status
         self.answered = answered
+
+
+class TooLarge(Invalid):
+    """A file is larger than what is handed on."""
+
+    status = 400
+    code = "FileSizeTooLargeException"
+
+    def __init__(self) -> None:
+        super().__init__("The file is too large to be opened here. Download it instead.")
 
 
 class NodeClient:
@@ -57,10 +69,12 @@ class NodeClient:
         query: Mapping[str, str] | None = None,
         seconds: float | None = None,
         token: str | None = None,
+        most: int | None = None,
     ) -> bytes:
         """The body of a successful answer.
 
         Raises:
+            TooLarge: it has more than `most` bytes.
             NodeFailed: there was none.
         """
         if self._session is None:
@@ -74,8 +88,10 @@ class NodeClient:
         data = raw if raw is not None else json.dumps(body).encode() if body is not None else None
         try:
             async with self._session.request(
-                method, f"{node.address}{path}", data=data, params=query, headers=headers, timeout=timeout
+                method, _address(node, path, query), data=data, headers=headers, timeout=timeout
             ) as response:
+                if most is not None and response.status < 400:
+                    return await _read(response, most)
                 found = await response.read()
                 if response.status >= 400:
                     raise _refused(response.status, found, response.headers.get("X-Request-Id", ""))
@@ -119,6 +135,35 @@ class NodeClient:
         """Type a line into the console."""
         await self.call(node, "POST", f"/api/servers/{server}/commands", body={"commands": [command]})
 
+    # Files
+
+    async def list_directory(self, node: Node, server: str, directory: str) -> list[Mapping[str, Json]]:
+        """The entries of a folder, in the node's order."""
+        path = f"/api/servers/{server}/files/list-directory"
+        found = json.loads(await self.call(node, "GET", path, query={"directory": directory}))
+        return found if isinstance(found, list) else []
+
+    async def read_file(self, node: Node, server: str, file: str, *, most: int) -> bytes:
+        """The content of a file of at most `most` bytes.
+
+        Raises:
+            TooLarge: it is larger.
+            NodeFailed: it could not be read.
+        """
+        path = f"/api/servers/{server}/files/contents"
+        return await self.call(node, "GET", path, query={"file": file}, most=most)
+
+    async def write_file(self, node: Node, server: str, file: str, content: bytes) -> None:
+        """Replace the content of a file."""
+        await self.call(node, "POST", f"/api/servers/{server}/files/write", query={"file": file}, raw=content)
+
+    async def change_files(self, node: Node, server: str, what: str, body: Json, *, method: str = "POST") -> Json:
+        """One of the node's file actions: rename, copy, delete, create-directory, chmod, compress, decompress, pull."""
+        seconds = ARCHIVE_SECONDS if what in ("compress", "decompress") else None
+        path = f"/api/servers/{server}/files/{what}"
+        found = await self.call(node, method, path, body=body, seconds=seconds)
+        return json.loads(found) if found else None
+
     async def deny(self, node: Node, server: str, identifiers: list[str]) -> None:
         """Revoke console tokens."""
         await self.call(node, "POST", f"/api/servers/{server}/ws/deny", body={"jtis": identifiers})
@@ -141,6 +186,23 @@ class NodeClient:
         """Close kept connections."""
         if self._session is not None:
             await self._session.close()
+
+
+def _address(node: Node, path: str, query: Mapping[str, str] | None) -> URL:
+    """Where a call goes; every character of a value that could mean something is escaped, as the wire has it."""
+    words = urlencode(query, quote_via=quote, safe="") if query else ""
+    return URL(f"{node.address}{path}?{words}" if words else f"{node.address}{path}", encoded=True)
+
+
+async def _read(response: aiohttp.ClientResponse, most: int) -> bytes:
+    if (response.content_length or 0) > most:
+        raise TooLarge
+    found = bytearray()
+    async for chunk in response.content.iter_chunked(1 << 16):
+        found += chunk
+        if len(found) > most:
+            raise TooLarge
+    return bytes(found)
 
 
 def _refused(status: int, body: bytes, request_id: str) -> NodeFailed:

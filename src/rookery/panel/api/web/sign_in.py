@@ -1,17 +1,16 @@
 """Sign-in, second step, sign-out, password reset. Source: Panel 1.11 web surface, `/auth`."""
 
-import hashlib
 import hmac
 import time
 from typing import Any
-from urllib.parse import quote
 
 import pyotp
 from fastapi import APIRouter, Request, Response
-from sqlalchemy import delete, select
+from sqlalchemy import select
 from starlette.responses import RedirectResponse
 
 from rookery.panel.accounts.models import PasswordReset, RecoveryToken, User
+from rookery.panel.accounts.passwords import reset_link
 from rookery.panel.accounts.service import find_user
 from rookery.panel.accounts.sessions import (
     BrowserSession,
@@ -241,11 +240,8 @@ async def forgotten(request: Request, work: InWork, panel: InPanel) -> Response:
     user = await find_user(work, email)
     last = await work.db.get(PasswordReset, user.email) if user is not None else None
     if user is not None and (last is None or (work.now - last.created_at).total_seconds() >= _RESET_PAUSE):
-        token = hashlib.sha256(random_text(40).encode()).hexdigest()
-        await work.db.execute(delete(PasswordReset).where(PasswordReset.email == user.email))
-        work.add(PasswordReset(email=user.email, token=await hash_password(token, 4), created_at=work.now))
+        url = await reset_link(work, panel.settings, user)
         work.record("auth:reset-password", user, **_seen(request))
-        url = f"{panel.settings.url}/auth/password/reset/{token}?email={quote(user.email)}"
         message = Message(user.email, "Reset Password", f"Set a new password here within an hour: {url}")
         work.call(lambda: panel.mail.send(message))
     return answer({"status": "If there is an account with this address, a mail with a link is on its way."})
