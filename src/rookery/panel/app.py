@@ -15,10 +15,11 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from rookery.panel.api.admin import routes as admin_area
 from rookery.panel.api.application import locations, nests, nodes, servers, users
-from rookery.panel.api.client import account, activity, control, files, network, startup
+from rookery.panel.api.client import account, activity, backups, control, files, network, startup
 from rookery.panel.api.client import servers as client_servers
 from rookery.panel.api.client import users as client_users
 from rookery.panel.api.problems import ApiProblem, not_found, response_for, unexpected
+from rookery.panel.api.remote import backups as remote_backups
 from rookery.panel.api.remote import others
 from rookery.panel.api.remote import servers as remote_servers
 from rookery.panel.api.rookery import admin, session
@@ -45,6 +46,7 @@ ROUTERS = (
     startup.router,
     files.router,
     network.router,
+    backups.router,
     client_users.router,
     users.router,
     locations.router,
@@ -52,6 +54,7 @@ ROUTERS = (
     nests.router,
     servers.router,
     remote_servers.router,
+    remote_backups.router,
     others.router,
     admin_area.router,
     locales.router,

@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 
+from rookery.panel.backups.service import Backups
+from rookery.panel.backups.storage import Storage
 from rookery.panel.cache import Cache
 from rookery.panel.db.engine import Sessions
 from rookery.panel.instance.service import in_force
@@ -12,6 +14,7 @@ from rookery.panel.mail import Mail
 from rookery.panel.nodes.client import NodeClient
 from rookery.panel.secrets import Encrypter
 from rookery.panel.settings import PanelSettings
+from rookery.panel.work import Work
 
 _SETTINGS_SECONDS = 5.0
 """How long after a change other processes may still act by the settings before."""
@@ -29,11 +32,17 @@ class Panel:
     nodes: NodeClient
     mail: Mail
     _base: PanelSettings = field(init=False)
+    _storage: Storage = field(init=False)
     _read_at: float = field(init=False, default=-_SETTINGS_SECONDS)
 
     def __post_init__(self) -> None:
         """Remember what the environment says."""
         self._base = self.settings
+        self._storage = Storage(self.settings)
+
+    def backups(self, work: Work) -> Backups:
+        """The verbs about backups, in a transaction."""
+        return Backups(work, self.settings, self.nodes, self._storage)
 
     async def refresh(self, db: AsyncSession, *, now: bool = False) -> None:
         """Take over settings that were stored, at most every few seconds unless `now`."""

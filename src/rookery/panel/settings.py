@@ -73,6 +73,38 @@ class PanelSettings(BaseSettings):
     """First port of addresses made for users."""
     client_allocation_end: int = 0
     """Last port of addresses made for users."""
+    backup_driver: str = Field("wings", pattern="^(wings|s3)$")
+    """Where new backups are kept: `wings` on the node, or `s3`."""
+    backup_throttle: bool = True
+    """Whether backups of a server are throttled; tests turn it off."""
+    backup_throttle_limit: int = 2
+    """Backups of a server within the period."""
+    backup_throttle_period: int = 600
+    """Seconds; 0 switches the throttle off."""
+    backup_prune_age: int = 360
+    """Minutes after which a backup that never ended counts as failed; 0 is never."""
+    backup_part_size: int = 5 * 1024**3
+    """Bytes of a part of an upload to a bucket."""
+    backup_presigned_url_lifespan: int = 60
+    """Minutes a node has to put a part."""
+    aws_default_region: str = ""
+    """Region of the bucket."""
+    aws_access_key_id: str = ""
+    """Key of the bucket; empty: as the environment of the process says."""
+    aws_secret_access_key: str = ""
+    """Secret of that key."""
+    aws_backups_bucket: str = ""
+    """Name of the bucket for backups."""
+    aws_endpoint: str = ""
+    """Address of an S3 service other than Amazon's."""
+    aws_use_path_style_endpoint: bool = False
+    """Whether the bucket's name is in the path of its address."""
+    aws_backups_use_accelerate: bool = False
+    """Whether transfer acceleration is used."""
+    aws_backups_storage_class: str = ""
+    """Storage class of backups."""
+    schedule_tasks: int = 10
+    """Most tasks of a schedule."""
     activity_days: int = 90
     """After how many days activity is deleted."""
     hide_admin_activity: bool = False

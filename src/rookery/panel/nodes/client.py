@@ -164,6 +164,20 @@ class NodeClient:
         found = await self.call(node, method, path, body=body, seconds=seconds)
         return json.loads(found) if found else None
 
+    # Backups
+
+    async def backup(self, node: Node, server: str, body: Json) -> None:
+        """Have a backup made: `adapter`, `uuid`, `ignore`."""
+        await self.call(node, "POST", f"/api/servers/{server}/backup", body=body)
+
+    async def restore_backup(self, node: Node, server: str, backup: str, body: Json) -> None:
+        """Have a backup restored: `adapter`, `truncate_directory`, `download_url`."""
+        await self.call(node, "POST", f"/api/servers/{server}/backup/{backup}/restore", body=body)
+
+    async def delete_backup(self, node: Node, server: str, backup: str) -> None:
+        """Have an archive deleted."""
+        await self.call(node, "DELETE", f"/api/servers/{server}/backup/{backup}")
+
     async def deny(self, node: Node, server: str, identifiers: list[str]) -> None:
         """Revoke console tokens."""
         await self.call(node, "POST", f"/api/servers/{server}/ws/deny", body={"jtis": identifiers})
