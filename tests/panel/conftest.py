@@ -3,11 +3,13 @@
 import asyncio
 import json
 import os
+import re
 import socket
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
+from urllib.parse import urlencode
 
 import aiohttp
 import pytest
@@ -107,6 +109,10 @@ class Daemon:
 
     port: int
     calls: list[tuple[str, str, Any]] = field(default_factory=list)
+    raw: list[bytes] = field(default_factory=list)
+    """The bodies as they came."""
+    urls: list[str] = field(default_factory=list)
+    """The addresses as they came."""
     status: int = 204
     body: Any = None
 
@@ -221,6 +227,54 @@ class Site:
         return attributes
 
 
+class Browser:
+    """Keeps cookies and sends the token our forms carry."""
+
+    def __init__(self, site: Site) -> None:
+        self.site = site
+        self.http = aiohttp.ClientSession(cookie_jar=aiohttp.CookieJar(unsafe=True))
+
+    async def __aenter__(self) -> Self:
+        await self.call("GET", "/sanctum/csrf-cookie")
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.http.close()
+
+    async def call(self, method: str, path: str, body: object = None, *, token: bool = True) -> Answer:
+        return await self.site.call(method, path, body, headers=self._headers(token=token), session=self.http)
+
+    def _headers(self, *, token: bool) -> dict[str, str]:
+        jar = {cookie.key: cookie.value for cookie in self.http.cookie_jar}
+        return {"X-XSRF-TOKEN": jar.get("XSRF-TOKEN", "")} if token else {}
+
+    async def sign_in(self, name: str, password: str = PASSWORD) -> Answer:
+        return await self.call("POST", "/auth/login", {"user": name, "password": password})
+
+    async def form(self, method: str, path: str, fields: Any = None, *, token: bool = True) -> Answer:
+        """Send a form as a page does."""
+        data = fields if isinstance(fields, aiohttp.FormData) else urlencode(fields or {}, doseq=True).encode()
+        headers = {"Accept": "text/html", **self._headers(token=token)}
+        if isinstance(data, bytes):
+            headers["Content-Type"] = "application/x-www-form-urlencoded"
+        async with self.http.request(
+            method, self.site.url + path, headers=headers, data=data, allow_redirects=False
+        ) as response:
+            return Answer(response.status, response.headers, await response.text())
+
+    async def page(self, path: str) -> Answer:
+        """Open a page."""
+        return await self.form("GET", path)
+
+    async def after(self, answer: Answer) -> list[tuple[str, int]]:
+        """The kinds of the notices on the page a form leads to, each with how many items it lists."""
+        assert answer.status == 302, answer.text[:300]
+        page = await self.page(answer.headers["Location"].removeprefix(self.site.url))
+        shown = page.text.partition('id="alerts"')[2].partition('id="notes"')[0]
+        blocks = re.findall(r'<div class="alert alert-(\w+)">(.*?)</div>', shown)
+        return [(kind, text.count("<li>")) for kind, text in blocks]
+
+
 def free_port() -> int:
     with socket.socket() as trial:
         trial.bind(("127.0.0.1", 0))
@@ -232,12 +286,18 @@ async def _daemon() -> tuple[Daemon, web.AppRunner]:
 
     async def take(request: web.Request) -> web.Response:
         raw = await request.read()
-        daemon.calls.append((request.method, request.path, json.loads(raw) if raw else None))
+        daemon.raw.append(raw)
+        daemon.urls.append(request.raw_path)
+        try:
+            body = json.loads(raw) if raw else None
+        except ValueError:
+            body = None
+        daemon.calls.append((request.method, request.path, body))
         if daemon.body is not None:
             return web.json_response(daemon.body, status=daemon.status)
         return web.Response(status=daemon.status)
 
-    app = web.Application()
+    app = web.Application(client_max_size=1 << 24)
     app.router.add_route("*", "/{path:.*}", take)
     runner = web.AppRunner(app, access_log=None)
     await runner.setup()

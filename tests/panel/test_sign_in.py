@@ -1,38 +1,12 @@
 """Signing in, out, and what keeps strangers out."""
 
-from typing import Self
-
-import aiohttp
 import pyotp
 import pytest
-from tests.panel.conftest import PASSWORD, Answer, Site
+from tests.panel.conftest import PASSWORD, Browser, Site
 
 from rookery.panel.accounts.models import Session, User
 
 pytestmark = pytest.mark.anyio
-
-
-class Browser:
-    """Keeps cookies and sends the token our forms carry."""
-
-    def __init__(self, site: Site) -> None:
-        self.site = site
-        self.http = aiohttp.ClientSession(cookie_jar=aiohttp.CookieJar(unsafe=True))
-
-    async def __aenter__(self) -> Self:
-        await self.call("GET", "/sanctum/csrf-cookie")
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        await self.http.close()
-
-    async def call(self, method: str, path: str, body: object = None, *, token: bool = True) -> Answer:
-        jar = {cookie.key: cookie.value for cookie in self.http.cookie_jar}
-        headers = {"X-XSRF-TOKEN": jar.get("XSRF-TOKEN", "")} if token else {}
-        return await self.site.call(method, path, body, headers=headers, session=self.http)
-
-    async def sign_in(self, name: str, password: str = PASSWORD) -> Answer:
-        return await self.call("POST", "/auth/login", {"user": name, "password": password})
 
 
 async def test_a_user_signs_in_by_name_or_address_in_any_case(site: Site) -> None:

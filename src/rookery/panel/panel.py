@@ -44,9 +44,13 @@ class Panel:
         """The verbs about backups, in a transaction."""
         return Backups(work, self.settings, self.nodes, self._storage)
 
-    async def refresh(self, db: AsyncSession, *, now: bool = False) -> None:
-        """Take over settings that were stored, at most every few seconds unless `now`."""
-        if now or time.monotonic() - self._read_at >= _SETTINGS_SECONDS:
+    async def reread(self) -> None:
+        """Have the next request read the settings again; to be called after the commit that changed them."""
+        self._read_at = -_SETTINGS_SECONDS
+
+    async def refresh(self, db: AsyncSession) -> None:
+        """Take over settings that were stored, at most every few seconds."""
+        if time.monotonic() - self._read_at >= _SETTINGS_SECONDS:
             self._read_at = time.monotonic()
             self.settings = await in_force(db, self._base)
             self.nodes.configure(self.settings)

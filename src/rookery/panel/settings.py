@@ -30,9 +30,9 @@ class PanelSettings(BaseSettings):
     name: str = "Rookery"
     """Name of the installation, as users see it."""
     locale: str = "en"
-    """Language of mails and of the original interface."""
+    """Language told to the interface; only English is there."""
     captcha: bool = False
-    """Whether sign-in and password resets ask for a captcha."""
+    """Whether the interface is told to show a captcha; its solution is not checked here yet."""
     captcha_site_key: str = "6LcJcjwUAAAAAO_Xqjrtj9wWufUpYRnK6BW8lnfn"
     """Public key of the captcha; as the original ships it."""
     captcha_secret: str = ""
@@ -81,8 +81,6 @@ class PanelSettings(BaseSettings):
     """Backups of a server within the period."""
     backup_throttle_period: int = 600
     """Seconds; 0 switches the throttle off."""
-    backup_prune_age: int = 360
-    """Minutes after which a backup that never ended counts as failed; 0 is never."""
     backup_part_size: int = 5 * 1024**3
     """Bytes of a part of an upload to a bucket."""
     backup_presigned_url_lifespan: int = 60
@@ -103,8 +101,6 @@ class PanelSettings(BaseSettings):
     """Whether transfer acceleration is used."""
     aws_backups_storage_class: str = ""
     """Storage class of backups."""
-    schedule_tasks: int = 10
-    """Most tasks of a schedule."""
     activity_days: int = 90
     """After how many days activity is deleted."""
     hide_admin_activity: bool = False

@@ -1,5 +1,6 @@
 """Users and their keys: what may be done with them."""
 
+import hashlib
 import uuid
 from typing import Any
 
@@ -141,3 +142,26 @@ async def create_key(
     work.add(key)
     await work.db.flush()
     return key, secret
+
+
+async def deployment_key(work: Work, user: User) -> ApiKey:
+    """The user's key with which daemons fetch their configuration.
+
+    Any of theirs that reads nodes and does not write them; made when there is none.
+    """
+    key: ApiKey | None = await work.db.scalar(
+        select(ApiKey)
+        .where(ApiKey.user_id == user.id, ApiKey.key_type == APPLICATION_KEY, ApiKey.r_nodes == 1)
+        .order_by(ApiKey.id)
+        .limit(1)
+    )
+    if key is None:
+        grants = {name: int(name == "nodes") for name in RESOURCES}
+        memo = "Automatically generated node deployment key."
+        key, _ = await create_key(work, user, kind=APPLICATION_KEY, memo=memo, grants=grants)
+    return key
+
+
+def picture_mark(email: str) -> str:
+    """What stands for an address in the address of its picture."""
+    return hashlib.md5(email.lower().encode(), usedforsecurity=False).hexdigest()

@@ -4,6 +4,7 @@ Every route gets its objects through one of these dependencies, which also prove
 is the wire's. Source: Panel 1.11 request pipeline.
 """
 
+import contextlib
 import ipaddress
 import itertools
 import json
@@ -16,6 +17,7 @@ from typing import Annotated, Any
 
 from fastapi import Depends
 from sqlalchemy import bindparam, select, update
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
 from rookery.panel.accounts.models import ApiKey, User
@@ -118,9 +120,10 @@ async def read_inputs(request: Request) -> dict[str, Any]:
             if isinstance(body, Mapping):
                 bag |= body
     elif kind.startswith(("application/x-www-form-urlencoded", "multipart/form-data")):
-        form = await request.form()
-        for key, uploaded in form.multi_items():
-            _put(bag, key, uploaded)
+        await request.body()  # kept, as routes that take any content read it again
+        with contextlib.suppress(HTTPException):  # what is called a form and is none has no fields
+            for key, uploaded in (await request.form()).multi_items():
+                _put(bag, key, uploaded)
     request.state.inputs = _cleaned(bag, top=True)
     return request.state.inputs  # type: ignore[no-any-return]  # set one line above
 
@@ -284,11 +287,15 @@ async def client_caller_before_two_factor(request: Request) -> Caller:
 
 
 async def _client_caller(request: Request, *, two_factor_exempt: bool) -> Caller:
+    known: Caller | None = getattr(request.state, "caller", None)
+    if known is not None:  # a route with a limit of its own has asked before; it counts once
+        return known
     caller = await _admit(request, two_factor_exempt=two_factor_exempt)
     panel = panel_of(request)
     await _limit(request, panel, f"client:{caller.user.uuid}", panel.settings.limit_client, 60)
     if caller.key is not None and caller.key.key_type == 2 and "server" not in request.path_params:
         raise _application_key_refused()
+    request.state.caller = caller
     return caller
 
 

@@ -54,6 +54,7 @@ class WorkRoute(APIRoute):
                     response = response_for(
                         Conflict("Somebody else changed the same thing at this moment. Please try again.")
                     )
+            await request.close()  # files of a form
             headers = getattr(request.state, "headers", None)
             if headers:
                 response.headers.update(headers)

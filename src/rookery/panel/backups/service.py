@@ -3,6 +3,7 @@
 A limit holds under parallel requests: whoever starts a backup claims the server's row first.
 """
 
+import contextlib
 import uuid
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
@@ -16,10 +17,11 @@ from rookery.panel.backups.models import Backup
 from rookery.panel.backups.storage import Storage
 from rookery.panel.nodes.client import NodeClient, NodeFailed
 from rookery.panel.nodes.models import Node
+from rookery.panel.servers.limits import hold
 from rookery.panel.servers.models import Server
 from rookery.panel.settings import PanelSettings
 from rookery.panel.work import Work
-from rookery.protocol.problems import Conflict, Limited, Problem
+from rookery.protocol.problems import Conflict, Limited, Unavailable
 from rookery.protocol.states import ServerStatus
 
 _COUNTS = or_(Backup.is_successful.is_(True), Backup.completed_at.is_(None))
@@ -51,7 +53,7 @@ class Locked(Conflict):
     code = "BackupLockedException"
 
 
-class NotRestorable(Conflict):
+class NotPossible(Conflict):
     """The server or the backup is in no state for it."""
 
     status = 400
@@ -72,12 +74,8 @@ class Backups:
         counted = select(func.count()).where(Backup.server_id == server.id, Backup.deleted_at.is_(None), _COUNTS)
         return await self._work.db.scalar(counted) or 0
 
-    async def start(
-        self, server: Server, *, name: str | None, ignored: Sequence[str], locked: bool = False, rotate: bool = False
-    ) -> Backup:
+    async def start(self, server: Server, *, name: str | None, ignored: Sequence[str], locked: bool = False) -> Backup:
         """A new backup, made by the server's node; the row goes when the node does not begin.
-
-        `rotate` deletes the oldest unlocked one when the limit is reached.
 
         Raises:
             TooSoon: the throttle does not allow it.
@@ -85,13 +83,11 @@ class Backups:
             NodeFailed: the node did not begin (from the commit).
         """
         work = self._work
-        await work.db.execute(update(Server).where(Server.id == server.id).values(updated_at=Server.updated_at))
+        await hold(work, server)
         await self._check_throttle(server)
         limit = server.backup_limit or 0
         if limit <= 0 or await self.count(server) >= limit:
-            if not rotate or limit <= 0:
-                raise TooMany("This server has as many backups as it may have.")
-            await self._rotate(server)
+            raise TooMany("This server has as many backups as it may have.")
         local = work.now.astimezone(ZoneInfo(self._settings.timezone))
         row = Backup(
             server_id=server.id,
@@ -131,17 +127,6 @@ class Backups:
             left = (newest + timedelta(seconds=seconds) - self._work.now).total_seconds()
             raise TooSoon(max(int(left), 1))
 
-    async def _rotate(self, server: Server) -> None:
-        oldest = await self._work.db.scalar(
-            select(Backup)
-            .where(Backup.server_id == server.id, Backup.deleted_at.is_(None), Backup.is_locked.is_(False), _COUNTS)
-            .order_by(Backup.created_at, Backup.id)
-            .limit(1)
-        )
-        if oldest is None:
-            raise TooMany("All backups of this server are locked.")
-        await self.delete(server, oldest)
-
     async def delete(self, server: Server, row: Backup) -> None:
         """Delete a backup where it is kept, then here; one that is gone there counts as deleted.
 
@@ -169,13 +154,13 @@ class Backups:
         """Have a server's files replaced by a backup's; the server is in no other use until the node reports the end.
 
         Raises:
-            NotRestorable: the server or the backup is in no state for it.
+            NotPossible: the server or the backup is in no state for it.
             NodeFailed: the node did not begin; the server is as before (from the commit).
         """
         if server.status is not None:
-            raise NotRestorable("The server is in no state to restore a backup.")
+            raise NotPossible("The server is in no state to restore a backup.")
         if not row.is_successful:
-            raise NotRestorable("The backup is not finished, or it failed.")
+            raise NotPossible("The backup is not finished, or it failed.")
         url = ""
         if row.disk == "s3":
             url = await self._storage.download_url(_key(server, row))
@@ -204,10 +189,10 @@ class Backups:
         """Take over how a backup ended.
 
         Raises:
-            NotRestorable: it ended well already, or its upload is unknown.
+            NotPossible: it ended well already, or its upload is unknown.
         """
         if row.is_successful:
-            raise NotRestorable("The backup ended well already.")
+            raise NotPossible("The backup ended well already.")
         good = bool(report["successful"])
         row.is_successful, row.is_locked = good, row.is_locked and good
         row.checksum = f"{report['checksum_type']}:{report['checksum']}" if good else None
@@ -220,17 +205,13 @@ class Backups:
     async def _finish_upload(self, server: Server, row: Backup, *, good: bool, parts: Any) -> None:
         if row.upload_id is None:
             if good:
-                raise NotRestorable("The upload of this backup is not known.")
+                raise NotPossible("The upload of this backup is not known.")
             return
-        key, upload = _key(server, row), row.upload_id
-        try:
-            if good:
-                await self._storage.complete_upload(key, upload, parts)
-            else:
-                await self._storage.abort_upload(key, upload)
-        except Problem:
-            if good:
-                raise
+        if good:
+            await self._storage.complete_upload(_key(server, row), row.upload_id, parts)
+        else:
+            with contextlib.suppress(Unavailable):  # a bucket ends forgotten uploads itself
+                await self._storage.abort_upload(_key(server, row), row.upload_id)
 
 
 def _key(server: Server, row: Backup) -> str:

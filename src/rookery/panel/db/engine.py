@@ -13,7 +13,15 @@ Sessions = async_sessionmaker[AsyncSession]
 def make_engine(url: str) -> AsyncEngine:
     """An engine for `url`; SQLite gets its write-ahead log, foreign keys and patience."""
     if not url.startswith("sqlite"):
-        return create_async_engine(url, pool_pre_ping=True, pool_recycle=1800, pool_size=10, max_overflow=20)
+        # Whoever waited for a row must see what the one before wrote, so no transaction reads an older state.
+        return create_async_engine(
+            url,
+            pool_pre_ping=True,
+            pool_recycle=1800,
+            pool_size=10,
+            max_overflow=20,
+            isolation_level="READ COMMITTED",
+        )
     engine = create_async_engine(url, connect_args={"timeout": 30, "async_creator_fn": sqlite.connect})
 
     @event.listens_for(engine.sync_engine, "connect")

@@ -3,20 +3,18 @@
 Source: Panel 1.11 administration area, `spec` of eggs: a child may leave out what its parent has.
 """
 
-import re
 import uuid
 from typing import Any
 
 from sqlalchemy import select
 
 from rookery.panel.eggs.models import Egg, EggVariable, Nest
-from rookery.panel.eggs.service import RESERVED
+from rookery.panel.eggs.service import RESERVED, is_image
 from rookery.panel.validation.inputs import Checker, Inputs
 from rookery.panel.validation.rules import UnknownRule, parse
 from rookery.panel.work import Work
 from rookery.protocol.problems import Conflict, Invalid
 
-_IMAGE = re.compile(r"^[\w#./\- ]*\|?~?[\w./\-:@ ]*$")
 _CONFIG = ("config_startup", "config_logs", "config_files")
 
 
@@ -78,7 +76,7 @@ def _checked(checker: Checker) -> Inputs:
     )
     if not checker.has("docker_images"):
         for image in images_of(inputs["docker_images"]).values():
-            if not image or len(image) > 191 or not _IMAGE.match(image):
+            if not is_image(image):
                 checker.fail("docker_images", "regex", f"The image {image} is not a valid name.")
                 break
     return checker.done()

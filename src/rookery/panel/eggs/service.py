@@ -20,6 +20,7 @@ from rookery.protocol.problems import Conflict
 RESERVED = {"SERVER_MEMORY", "SERVER_IP", "SERVER_PORT", "ENV", "HOME", "USER", "STARTUP", "SERVER_UUID", "UUID"}
 """Names an egg's variables may not have."""
 SIZE_LIMIT = 1024 * 1024
+NEST_RULES = {"name": r"required|string|min:1|max:191|regex:/^[\w\- ]+$/", "description": "nullable|string"}
 _IMAGE = re.compile(r"^[\w#\.\/\- ]*\|?~?[\w\.\/\-:@ ]*$")
 
 
@@ -85,7 +86,7 @@ def check_egg(egg: EggDocument) -> None:
         BadEgg: the sentence names what cannot.
     """
     for image in egg.docker_images.values():
-        if not image or len(image) > 191 or not _IMAGE.match(image):
+        if not is_image(image):
             raise BadEgg(f"The container image {image!r} is not a valid name.", field="docker_images")
     for variable in egg.variables:
         name = variable.env_variable
@@ -97,6 +98,11 @@ def check_egg(egg: EggDocument) -> None:
             parse(variable.rules)
         except (UnknownRule, ValueError) as err:
             raise BadEgg(f"The variable {name} has an unknown rule: {err}.", field="variables") from err
+
+
+def is_image(text: str) -> bool:
+    """Whether a text can be the name of a container image."""
+    return bool(text) and len(text) <= 191 and _IMAGE.match(text) is not None
 
 
 async def import_egg(work: Work, document: EggDocument, nest: Nest) -> Egg:

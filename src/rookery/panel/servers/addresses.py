@@ -8,6 +8,7 @@ from sqlalchemy.exc import IntegrityError
 
 from rookery.panel.nodes.models import Allocation
 from rookery.panel.nodes.service import HIGHEST_PORT, LOWEST_PORT, PortProblem
+from rookery.panel.servers.limits import hold
 from rookery.panel.servers.models import Server
 from rookery.panel.settings import PanelSettings
 from rookery.panel.work import Work
@@ -53,7 +54,7 @@ async def add_address(work: Work, server: Server, settings: PanelSettings) -> Al
         NotEnabled: the installation does not allow it.
         NoSpace: nothing is free.
     """
-    await _claim(work, server)
+    await hold(work, server)
     count = await work.db.scalar(select(func.count()).where(Allocation.server_id == server.id)) or 0
     if not server.allocation_limit or count >= server.allocation_limit:
         raise Refused("The server has as many addresses as it may have.")
@@ -61,27 +62,28 @@ async def add_address(work: Work, server: Server, settings: PanelSettings) -> Al
         raise NotEnabled("Adding addresses is not enabled here.")
     main = await work.db.get_one(Allocation, server.allocation_id)
     for _ in range(_TRIES):
-        if (row := await _take_free(work, server, main) or await _make(work, server, main, settings)) is not None:
+        wanted = await _some_free(work, server, main)
+        row = await (_make(work, server, main, settings) if wanted is None else _take(work, server, wanted))
+        if row is not None:
             return row
     raise NoSpace("No address is free at present.")
 
 
-async def _claim(work: Work, server: Server) -> None:
-    """Let nobody else change this server's addresses until the transaction ends."""
-    await work.db.execute(update(Server).where(Server.id == server.id).values(updated_at=work.now))
-
-
-async def _take_free(work: Work, server: Server, main: Allocation) -> Allocation | None:
-    free = list(
-        await work.db.scalars(
-            select(Allocation.id).where(
-                Allocation.node_id == server.node_id, Allocation.ip == main.ip, Allocation.server_id.is_(None)
-            )
-        )
-    )
-    if not free:
+async def _some_free(work: Work, server: Server, main: Allocation) -> int | None:
+    """Any free address of the main one's IP."""
+    free = (Allocation.node_id == server.node_id, Allocation.ip == main.ip, Allocation.server_id.is_(None))
+    count = await work.db.scalar(select(func.count()).where(*free)) or 0
+    if not count:
         return None
-    wanted = random.choice(free)  # noqa: S311 - no secret
+    at = random.randrange(count)  # noqa: S311 - no secret
+    found: int | None = await work.db.scalar(
+        select(Allocation.id).where(*free).order_by(Allocation.id).offset(at).limit(1)
+    )
+    return found
+
+
+async def _take(work: Work, server: Server, wanted: int) -> Allocation | None:
+    """An address that was free a moment ago; None when another server was quicker."""
     done = await work.db.execute(
         update(Allocation)
         .where(Allocation.id == wanted, Allocation.server_id.is_(None))

@@ -17,9 +17,9 @@ from rookery.panel.accounts.models import User
 from rookery.panel.accounts.sessions import BrowserSession, find_session, save_session
 from rookery.panel.api.access import read_inputs
 from rookery.panel.api.problems import ApiProblem, not_found, response_for, status_of
-from rookery.panel.databases.models import Database, DatabaseHost
+from rookery.panel.databases.models import DatabaseHost
 from rookery.panel.db.base import Base
-from rookery.panel.eggs.models import Egg, EggVariable
+from rookery.panel.eggs.models import Egg, EggVariable, Nest
 from rookery.panel.nodes.models import Allocation, Location, Mount, Node
 from rookery.panel.panel import Panel
 from rookery.panel.servers.models import Server
@@ -31,11 +31,11 @@ from rookery.protocol.problems import NotFound, Problem
 log = structlog.get_logger()
 BINDINGS: Mapping[str, type[Base]] = {
     "allocation": Allocation,
-    "database": Database,
     "egg": Egg,
     "host": DatabaseHost,
     "location": Location,
     "mount": Mount,
+    "nest": Nest,
     "node": Node,
     "server": Server,
     "user": User,
@@ -154,6 +154,7 @@ async def answer(request: Request, work: Work, panel: Panel) -> Response:
     """The answer to any request below `/admin`."""
     session = await find_session(work, request.cookies.get(panel.settings.session_cookie))
     request.state.session = session
+    known = dict(session.data) if session is not None else {}
     try:
         response = await _answer(request, work, panel, session)
     except ApiProblem as err:
@@ -161,7 +162,8 @@ async def answer(request: Request, work: Work, panel: Panel) -> Response:
     if session is not None:
         if request.method in _SAFE and response.status_code == 200:
             session.data["page"] = _address(request)
-        await save_session(work, panel.settings, session)
+        if session.data != known:
+            await save_session(work, panel.settings, session)
     return response
 
 
@@ -193,6 +195,7 @@ async def _run(entry: Entry, visit: Visit) -> Response:
     except Problem as err:
         await work.db.rollback()
         work.forget()
+        visit.session.data.pop("alerts", None)  # what was to be said after success
         if isinstance(err, ApiProblem | NotFound) and status_of(err)[0] == 404:
             return _refusal(visit.request, err)
         if visit.request.method in _SAFE or _wants_json(visit.request):

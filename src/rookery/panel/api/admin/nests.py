@@ -1,17 +1,16 @@
 """Nests, eggs, their variables and scripts."""
 
-import json
-import re
-
 from sqlalchemy import delete
 from starlette.datastructures import UploadFile
 from starlette.responses import Response
 
 from rookery.panel.api.admin.area import Visit, area
+from rookery.panel.api.downloads import egg_file
 from rookery.panel.api.problems import not_found
 from rookery.panel.eggs import editing
 from rookery.panel.eggs.models import Egg, EggVariable, Nest
 from rookery.panel.eggs.service import (
+    NEST_RULES,
     SIZE_LIMIT,
     delete_egg,
     delete_nest,
@@ -22,22 +21,13 @@ from rookery.panel.eggs.service import (
     update_egg,
 )
 from rookery.panel.validation.inputs import Checker, validate
-from rookery.protocol.eggs import EggDocument, write_egg
-
-_NEST = {"name": r"required|string|min:1|max:191|regex:/^[\w\- ]+$/", "description": "nullable|string"}
-
-
-async def _nest(visit: Visit) -> Nest:
-    nest = await visit.work.db.get(Nest, int(visit.row("nest")))
-    if nest is None:
-        raise not_found()
-    return nest
+from rookery.protocol.eggs import EggDocument
 
 
 @area.on("POST", "/nests/new")
 async def create_nest(visit: Visit) -> Response:
     """A new nest: `name`, `description`."""
-    inputs = validate(visit.inputs, _NEST)
+    inputs = validate(visit.inputs, NEST_RULES)
     author = visit.panel.settings.service_author
     nest = await make_nest(visit.work, inputs["name"], inputs.get("description"), author)
     return visit.to(f"/nests/view/{nest.id}", f"The nest {nest.name} was made.")
@@ -46,15 +36,16 @@ async def create_nest(visit: Visit) -> Response:
 @area.on("PATCH", "/nests/view/{nest}")
 async def edit_nest(visit: Visit) -> Response:
     """Overwrite a nest."""
-    nest, inputs = await _nest(visit), validate(visit.inputs, _NEST)
+    nest: Nest = visit.row("nest")
+    inputs = validate(visit.inputs, NEST_RULES)
     nest.name, nest.description, nest.updated_at = inputs["name"], inputs.get("description"), visit.work.now
     return visit.to(f"/nests/view/{nest.id}", "The nest was saved.")
 
 
-@area.on("DELETE", "/nests/view/{nest}")
+@area.on("DELETE", "/nests/view/{identity}")
 async def remove_nest(visit: Visit) -> Response:
     """Delete a nest without servers; not an error when it is gone."""
-    nest = await visit.work.db.get(Nest, int(visit.row("nest")))
+    nest = await visit.work.db.get(Nest, int(visit.row("identity")))
     if nest is not None:
         await delete_nest(visit.work, nest)
     return visit.to("/nests", "The nest was deleted.")
@@ -123,15 +114,7 @@ async def remove_egg(visit: Visit) -> Response:
 @area.on("GET", "/nests/egg/{egg}/export")
 async def export(visit: Visit) -> Response:
     """The egg as a file."""
-    egg: Egg = visit.row("egg")
-    body = json.dumps(write_egg(await export_egg(visit.work, egg)), indent=4, ensure_ascii=False)
-    return Response(body, media_type="application/json", headers=download_headers(egg.name))
-
-
-def download_headers(name: str) -> dict[str, str]:
-    """What makes a browser save an egg under its name."""
-    slug = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")
-    return {"Content-Disposition": f"attachment; filename=egg-{slug}.json"}
+    return egg_file(await export_egg(visit.work, visit.row("egg")))
 
 
 # Variables and script

@@ -7,8 +7,7 @@ from functools import partial
 from sqlalchemy import delete, select
 from starlette.responses import Response
 
-from rookery.panel.accounts.models import ApiKey
-from rookery.panel.accounts.service import APPLICATION_KEY, RESOURCES, create_key
+from rookery.panel.accounts.service import deployment_key
 from rookery.panel.api.admin.area import Visit, area
 from rookery.panel.api.envelope import answer
 from rookery.panel.api.problems import not_found
@@ -122,16 +121,7 @@ async def system(visit: Visit) -> Response:
 @area.on("POST", "/nodes/view/{node}/settings/token")
 async def token(visit: Visit) -> Response:
     """A key with which a daemon fetches its configuration."""
-    key = await visit.work.db.scalar(
-        select(ApiKey)
-        .where(ApiKey.user_id == visit.user.id, ApiKey.key_type == APPLICATION_KEY, ApiKey.r_nodes == 1)
-        .order_by(ApiKey.id)
-        .limit(1)
-    )
-    if key is None:
-        grants = {name: int(name == "nodes") for name in RESOURCES}
-        memo = "Automatically generated node deployment key."
-        key, _ = await create_key(visit.work, visit.user, kind=APPLICATION_KEY, memo=memo, grants=grants)
+    key = await deployment_key(visit.work, visit.user)
     return answer({"node": visit.row("node").id, "token": f"{key.identifier}{key.token}"})
 
 

@@ -72,4 +72,4 @@ _show("/nests", "Nests", _NESTS)
 _show("/nests/egg/new", "New egg", _NEW_EGG)
 _show("/nests/egg/{egg}", "Egg", _EGG)
 _show("/settings/mail", "Mail", _NO_SMTP)
-_show("/users/view/{user}", "User", Alert("success", ""))
+_show("/users/view/{user}", "User", Alert("success", ""))  # the wire's page has an empty one, shown by its script

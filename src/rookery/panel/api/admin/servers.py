@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
-from sqlalchemy import select
 from starlette.responses import RedirectResponse, Response
 
 from rookery.panel.accounts.models import User
@@ -14,40 +13,41 @@ from rookery.panel.api.problems import ApiProblem
 from rookery.panel.eggs.models import Egg, Nest
 from rookery.panel.nodes.models import Allocation, Node
 from rookery.panel.servers import changes, provisioning
+from rookery.panel.servers.checks import (
+    EXTERNAL_ID,
+    IMAGE,
+    NAME,
+    SIZES,
+    THREADS,
+    check_external_id,
+    limit_of,
+    sizes_of,
+)
 from rookery.panel.servers.models import Server
 from rookery.panel.validation.inputs import Checker, Inputs, as_bool
 from rookery.protocol.problems import Conflict
 from rookery.protocol.states import ServerStatus
 
-_SIZES = {
-    "memory": "required|numeric|min:0",
-    "swap": "required|numeric|min:-1",
-    "io": "required|numeric|between:10,1000",
-    "cpu": "required|numeric|min:0",
-    "threads": "nullable|regex:/^[0-9-,]+$/",
-    "oom_disabled": "sometimes|boolean",
-    "disk": "required|numeric|min:0",
-}
+_LIMITS = {**SIZES, "threads": THREADS, "oom_disabled": "sometimes|boolean"}
 _FEATURES = {
     "database_limit": "present|nullable|integer|min:0",
     "allocation_limit": "sometimes|nullable|integer|min:0",
     "backup_limit": "present|nullable|integer|min:0",
 }
-_IMAGE = r"required|string|max:191|regex:/^~?[\w\.\/\-:@ ]*$/"
 _NEW = {
-    "external_id": "sometimes|nullable|string|between:1,191",
+    "external_id": EXTERNAL_ID,
     "owner_id": "required|integer",
-    "name": "required|string|min:1|max:191",
+    "name": NAME,
     "node_id": "required|integer",
     "description": "nullable|string",
-    **_SIZES,
+    **_LIMITS,
     "allocation_id": "required|bail|integer",
     "allocation_additional.*": "integer",
     "nest_id": "required|integer",
     "egg_id": "required|integer",
     "startup": "required|string",
     "skip_scripts": "sometimes|boolean",
-    "image": _IMAGE,
+    "image": IMAGE,
     **_FEATURES,
     "environment": "sometimes|array",
 }
@@ -59,14 +59,6 @@ async def _check_rows(visit: Visit, checker: Checker, models: Mapping[str, type[
         value = checker.inputs.get(name)
         if value is not None and not checker.has(name) and await visit.work.db.get(model, int(value)) is None:
             checker.fail(name, "exists", f"The {name.replace('_', ' ')} does not exist.")
-
-
-def _whole(value: Any) -> int:
-    return int(float(value))
-
-
-def _limit(value: Any) -> int | None:
-    return None if value is None else int(value)
 
 
 def _values(inputs: Inputs) -> dict[str, Any]:
@@ -102,6 +94,7 @@ async def create(visit: Visit) -> Response:
         inputs["image"] = inputs["custom_image"]
     checker = Checker(inputs).check(_NEW)
     await _check_rows(visit, checker, {"owner_id": User, "node_id": Node, "nest_id": Nest, "egg_id": Egg})
+    await check_external_id(visit.work, checker)
     if not checker.has("allocation_id"):
         row = await visit.work.db.get(Allocation, int(inputs["allocation_id"]))
         if row is None or row.server_id is not None or str(row.node_id) != str(inputs.get("node_id")):
@@ -114,11 +107,7 @@ async def create(visit: Visit) -> Response:
         image=inputs["image"],
         startup=inputs["startup"],
         environment=_values(inputs),
-        memory=_whole(inputs["memory"]),
-        swap=_whole(inputs["swap"]),
-        disk=_whole(inputs["disk"]),
-        io=_whole(inputs["io"]),
-        cpu=_whole(inputs["cpu"]),
+        **sizes_of(inputs),
         threads=inputs.get("threads"),
         oom_disabled=as_bool(inputs.get("oom_disabled", True)),
         databases=int(inputs.get("database_limit") or 0),
@@ -143,11 +132,7 @@ async def details(visit: Visit) -> Response:
     inputs = visit.inputs
     checker = Checker(inputs).check({name: _NEW[name] for name in ("external_id", "owner_id", "name", "description")})
     await _check_rows(visit, checker, {"owner_id": User})
-    external = inputs.get("external_id")
-    if external is not None and not checker.has("external_id"):
-        taken = select(Server.id).where(Server.external_id == external, Server.id != server.id)
-        if await visit.work.db.scalar(taken) is not None:
-            checker.fail("external_id", "unique", "The external id is taken already.")
+    await check_external_id(visit.work, checker, server)
     checker.done()
     await changes.change_details(
         visit.work,
@@ -156,7 +141,7 @@ async def details(visit: Visit) -> Response:
         name=inputs["name"],
         owner_id=int(inputs["owner_id"]),
         description=inputs.get("description") or "",
-        external_id=external,
+        external_id=inputs.get("external_id"),
     )
     return visit.to(f"/servers/view/{server.id}/details", "The details were saved.")
 
@@ -167,7 +152,7 @@ async def build(visit: Visit) -> Response:
     server: Server = visit.row("server")
     inputs = visit.inputs
     rules = {
-        **_SIZES,
+        **_LIMITS,
         **_FEATURES,
         "allocation_id": "required|integer",
         "add_allocations.*": "integer",
@@ -178,18 +163,14 @@ async def build(visit: Visit) -> Response:
         visit.work,
         server,
         changes.Build(
-            memory=_whole(inputs["memory"]),
-            swap=_whole(inputs["swap"]),
-            disk=_whole(inputs["disk"]),
-            io=_whole(inputs["io"]),
-            cpu=_whole(inputs["cpu"]),
+            **sizes_of(inputs),
             threads=inputs.get("threads"),
             oom_disabled=as_bool(inputs["oom_disabled"]) if inputs.get("oom_disabled") is not None else None,
             allocation_id=int(inputs["allocation_id"]),
             add=[int(identity) for identity in inputs.get("add_allocations") or ()],
             remove=[int(identity) for identity in inputs.get("remove_allocations") or ()],
-            databases=_limit(inputs.get("database_limit")),
-            allocations=_limit(inputs.get("allocation_limit")),
+            databases=limit_of(inputs.get("database_limit")),
+            allocations=limit_of(inputs.get("allocation_limit")),
             backups=int(inputs.get("backup_limit") or 0),
         ),
     )

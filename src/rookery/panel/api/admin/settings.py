@@ -13,15 +13,15 @@ from rookery.panel.validation.inputs import validate
 async def general(visit: Visit) -> Response:
     """Name, language, and who must use a second factor."""
     await store(visit.work, validate(visit.inputs, GENERAL_RULES), GENERAL_RULES)
-    await visit.panel.refresh(visit.work.db, now=True)
+    visit.work.call(visit.panel.reread)
     return visit.to("/settings", "The settings are in force.")
 
 
 @area.on("PATCH", "/settings/advanced")
 async def advanced(visit: Visit) -> Response:
-    """Captcha, patience with nodes, and addresses people may add themselves."""
+    """What the interface is told of captchas, patience with nodes, and addresses people may add themselves."""
     await store(visit.work, check_advanced(visit.inputs), ADVANCED_RULES)
-    await visit.panel.refresh(visit.work.db, now=True)
+    visit.work.call(visit.panel.reread)
     return visit.to("/settings/advanced", "The settings are in force.")
 
 

@@ -1,13 +1,12 @@
 """Users."""
 
-import hashlib
 from typing import Any
 
 from sqlalchemy import select
 from starlette.responses import Response
 
 from rookery.panel.accounts.models import User
-from rookery.panel.accounts.service import OwnsServers, check_user, create_user, delete_user
+from rookery.panel.accounts.service import OwnsServers, check_user, create_user, delete_user, picture_mark
 from rookery.panel.api.admin.area import Visit, area
 from rookery.panel.api.envelope import answer
 from rookery.panel.api.problems import not_found
@@ -87,5 +86,4 @@ async def pick(visit: Visit) -> Response:
 
 
 def _shape(user: User) -> dict[str, Any]:
-    mark = hashlib.md5(user.email.lower().encode(), usedforsecurity=False).hexdigest()
-    return {"id": user.id, "external_id": user.external_id, **session_user(user), "md5": mark}
+    return {"id": user.id, "external_id": user.external_id, **session_user(user), "md5": picture_mark(user.email)}

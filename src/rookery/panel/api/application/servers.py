@@ -18,6 +18,16 @@ from rookery.panel.api.route import WorkRoute
 from rookery.panel.eggs.models import Egg
 from rookery.panel.nodes.models import Allocation, Node
 from rookery.panel.servers import changes, provisioning
+from rookery.panel.servers.checks import (
+    EXTERNAL_ID,
+    IMAGE,
+    NAME,
+    SIZES,
+    THREADS,
+    check_external_id,
+    limit_of,
+    sizes_of,
+)
 from rookery.panel.servers.models import Server
 from rookery.panel.validation.inputs import Checker, Inputs, as_bool
 from rookery.panel.work import Work
@@ -26,14 +36,6 @@ log = structlog.get_logger()
 router = APIRouter(prefix="/api/application/servers", route_class=WorkRoute, tags=["application: servers"])
 named = Named("server", Server)
 INCLUDES = ["allocations", "user", "subusers", "nest", "egg", "variables", "location", "node", "databases"]
-IMAGE = r"required|string|max:191|regex:/^~?[\w\.\/\-:@ ]*$/"
-LIMITS = {
-    "memory": "required|numeric|min:0",
-    "swap": "required|numeric|min:-1",
-    "disk": "required|numeric|min:0",
-    "io": "required|numeric|between:10,1000",
-    "cpu": "required|numeric|min:0",
-}
 Reader = Annotated[Caller, Depends(AdminKey("servers", 1))]
 ReaderOfOne = Annotated[Caller, Depends(AdminKey("servers", 1, named))]
 Writer = Annotated[Caller, Depends(AdminKey("servers", 2))]
@@ -89,11 +91,7 @@ async def create(request: Request, work: InWork, panel: InPanel, caller: Writer)
         image=inputs["docker_image"],
         startup=inputs["startup"],
         environment=inputs["environment"] if isinstance(inputs["environment"], dict) else {},
-        memory=_whole(limits["memory"]),
-        swap=_whole(limits["swap"]),
-        disk=_whole(limits["disk"]),
-        io=_whole(limits["io"]),
-        cpu=_whole(limits["cpu"]),
+        **sizes_of(limits),
         threads=limits.get("threads"),
         oom_disabled=as_bool(inputs["oom_disabled"]) if inputs.get("oom_disabled") is not None else True,
         databases=int(features.get("databases") or 0),
@@ -120,8 +118,8 @@ async def create(request: Request, work: InWork, panel: InPanel, caller: Writer)
 async def _check_new(work: Work, inputs: Inputs) -> Inputs:
     deploy = inputs.get("deploy")
     rules = {
-        "external_id": "sometimes|nullable|string|between:1,191",
-        "name": "required|string|min:1|max:191",
+        "external_id": EXTERNAL_ID,
+        "name": NAME,
         "description": "nullable|string",
         "user": "required|integer",
         "egg": "required|integer",
@@ -131,8 +129,8 @@ async def _check_new(work: Work, inputs: Inputs) -> Inputs:
         "skip_scripts": "sometimes|boolean",
         "oom_disabled": "sometimes|boolean",
         "limits": "required|array",
-        **{f"limits.{name}": rule for name, rule in LIMITS.items()},
-        "limits.threads": "nullable|regex:/^[0-9-,]+$/",
+        **{f"limits.{name}": rule for name, rule in SIZES.items()},
+        "limits.threads": THREADS,
         "feature_limits": "required|array",
         "feature_limits.databases": "present|nullable|integer|min:0",
         "feature_limits.allocations": "sometimes|nullable|integer|min:0",
@@ -162,7 +160,7 @@ async def _check_references(work: Work, checker: Checker, *, deploy: bool) -> No
     for name, model in (("user", User), ("egg", Egg)):
         if not checker.has(name) and await work.db.get(model, int(inputs[name])) is None:
             checker.fail(name, "exists", f"The {name} does not exist.")
-    await _check_external_id(work, checker)
+    await check_external_id(work, checker)
     chosen = inputs.get("allocation")
     if deploy or not isinstance(chosen, dict):
         return
@@ -179,17 +177,6 @@ async def _check_references(work: Work, checker: Checker, *, deploy: bool) -> No
             checker.fail(name, "exists", "The address does not exist or is assigned to a server.")
 
 
-async def _check_external_id(work: Work, checker: Checker, server: Server | None = None) -> None:
-    value = checker.inputs.get("external_id")
-    if value is None or checker.has("external_id"):
-        return
-    statement = select(Server.id).where(Server.external_id == value)
-    if server is not None:
-        statement = statement.where(Server.id != server.id)
-    if await work.db.scalar(statement) is not None:
-        checker.fail("external_id", "unique", "The external id is taken already.")
-
-
 @router.patch("/{server}/details")
 async def details(request: Request, work: InWork, panel: InPanel, caller: WriterOfOne) -> Response:
     """Overwrite name, owner, description and external identifier."""
@@ -197,15 +184,15 @@ async def details(request: Request, work: InWork, panel: InPanel, caller: Writer
     inputs = await read_inputs(request)
     checker = Checker(inputs).check(
         {
-            "external_id": "sometimes|nullable|string|between:1,191",
-            "name": "required|string|min:1|max:191",
+            "external_id": EXTERNAL_ID,
+            "name": NAME,
             "user": "required|integer",
             "description": "nullable|string",
         }
     )
     if not checker.has("user") and await work.db.get(User, int(inputs["user"])) is None:
         checker.fail("user", "exists", "The user does not exist.")
-    await _check_external_id(work, checker, server)
+    await check_external_id(work, checker, server)
     checker.done()
     await changes.change_details(
         work,
@@ -230,8 +217,8 @@ async def build(request: Request, work: InWork, panel: InPanel, caller: WriterOf
         "allocation": "required|integer",
         "oom_disabled": "sometimes|boolean",
         "limits": "sometimes|array",
-        **{f"{prefix}{name}": rule for name, rule in LIMITS.items()},
-        f"{prefix}threads": "nullable|regex:/^[0-9-,]+$/",
+        **{f"{prefix}{name}": rule for name, rule in SIZES.items()},
+        f"{prefix}threads": THREADS,
         "feature_limits": "required|array",
         "feature_limits.databases": "present|nullable|integer|min:0",
         "feature_limits.allocations": "sometimes|nullable|integer|min:0",
@@ -256,33 +243,20 @@ async def build(request: Request, work: InWork, panel: InPanel, caller: WriterOf
         work,
         server,
         changes.Build(
-            memory=_whole(sizes["memory"]),
-            swap=_whole(sizes["swap"]),
-            disk=_whole(sizes["disk"]),
-            io=_whole(sizes["io"]),
-            cpu=_whole(sizes["cpu"]),
+            **sizes_of(sizes),
             threads=sizes.get("threads"),
             oom_disabled=as_bool(inputs["oom_disabled"]) if inputs.get("oom_disabled") is not None else None,
             allocation_id=int(inputs["allocation"]),
             add=[int(identity) for identity in inputs.get("add_allocations") or ()],
             remove=[int(identity) for identity in inputs.get("remove_allocations") or ()],
-            databases=_limit(features.get("databases")),
-            allocations=_limit(features.get("allocations")),
+            databases=limit_of(features.get("databases")),
+            allocations=limit_of(features.get("allocations")),
             backups=int(features.get("backups") or 0),
         ),
     )
     node = await work.db.get_one(Node, server.node_id)
     work.call(partial(changes.sync_quietly, panel.nodes, node, server.uuid))
     return await _shown(request, work, caller, server)
-
-
-def _whole(value: Any) -> int:
-    """A validated number without its fraction."""
-    return int(float(value))
-
-
-def _limit(value: Any) -> int | None:
-    return None if value is None else int(value)
 
 
 @router.patch("/{server}/startup")

@@ -7,6 +7,7 @@ from fastapi import APIRouter, Depends, Request, Response
 from sqlalchemy import Integer, Select, bindparam, exists, false, func, or_, select
 
 from rookery.panel.accounts.models import User
+from rookery.panel.accounts.service import picture_mark
 from rookery.panel.api.access import ClientCaller, InWork, ServerAccess, ServerFor
 from rookery.panel.api.application.lists import contains
 from rookery.panel.api.client import shapes
@@ -242,14 +243,11 @@ def subuser_shape(row: Subuser, user: User) -> dict[str, Any]:
 
 def user_attributes(user: User) -> dict[str, Any]:
     """A user as others on a server see them."""
-    import hashlib
-
-    mark = hashlib.md5(user.email.lower().encode(), usedforsecurity=False).hexdigest()
     return {
         "uuid": user.uuid,
         "username": user.username,
         "email": user.email,
-        "image": f"https://gravatar.com/avatar/{mark}",
+        "image": f"https://gravatar.com/avatar/{picture_mark(user.email)}",
         "2fa_enabled": user.use_totp,
         "created_at": wire_time(user.created_at),
     }

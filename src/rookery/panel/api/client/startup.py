@@ -12,6 +12,7 @@ from rookery.panel.api.route import WorkRoute
 from rookery.panel.eggs.models import EggVariable
 from rookery.panel.servers import provisioning
 from rookery.panel.servers.changes import store_value
+from rookery.panel.servers.checks import IMAGE, NAME
 from rookery.panel.servers.configuration import ServerParts
 from rookery.panel.servers.provisioning import stored_text, variable_failures
 from rookery.panel.servers.queries import parts_of
@@ -19,7 +20,6 @@ from rookery.panel.servers.startup import invocation
 from rookery.panel.validation.inputs import ValidationFailed, validate
 
 router = APIRouter(prefix="/api/client/servers/{server}", route_class=WorkRoute, tags=["client: startup"])
-IMAGE = r"required|string|max:191|regex:/^~?[\w\.\/\-:@ ]*$/"
 Reader = Annotated[ServerAccess, Depends(ServerFor("startup.read"))]
 Editor = Annotated[ServerAccess, Depends(ServerFor("startup.update"))]
 ImagePicker = Annotated[ServerAccess, Depends(ServerFor("startup.docker-image"))]
@@ -78,9 +78,7 @@ async def change_variable(request: Request, work: InWork, access: Editor) -> Res
 @router.post("/settings/rename")
 async def rename(request: Request, work: InWork, access: Renamer) -> Response:
     """Give the server a name and a description."""
-    inputs = validate(
-        await read_inputs(request), {"name": "required|string|min:1|max:191", "description": "nullable|string"}
-    )
+    inputs = validate(await read_inputs(request), {"name": NAME, "description": "nullable|string"})
     server = access.server
     name, description = inputs["name"], inputs.get("description", server.description)
     if server.name != name:

@@ -11,7 +11,7 @@ from rookery.panel.api.problems import ApiProblem, not_found
 from rookery.panel.api.route import WorkRoute
 from rookery.panel.backups.models import Backup
 from rookery.panel.servers.models import Server
-from rookery.panel.validation.inputs import as_bool, validate
+from rookery.panel.validation.inputs import Checker, as_bool, validate
 from rookery.protocol.states import ServerStatus
 
 router = APIRouter(prefix="/api/remote/backups/{backup}", route_class=WorkRoute, tags=["remote: backups"])
@@ -56,19 +56,21 @@ async def upload(request: Request, work: InWork, panel: InPanel, node: CallingNo
 async def finish(request: Request, work: InWork, panel: InPanel, found: Found) -> Response:
     """A backup has ended."""
     inputs = await read_inputs(request)
-    needed = "required|nullable" if as_bool(inputs.get("successful")) else "nullable"
-    report = validate(
-        inputs,
+    checker = Checker(inputs).check(
         {
             "successful": "required|boolean",
-            "checksum": f"{needed}|string",
-            "checksum_type": f"{needed}|string",
-            "size": f"{needed}|numeric",
+            "checksum": "nullable|string",
+            "checksum_type": "nullable|string",
+            "size": "nullable|numeric",
             "parts": "nullable|array",
             "parts.*.etag": "required|string",
             "parts.*.part_number": "required|numeric",
-        },
+        }
     )
+    for name in ("checksum", "checksum_type", "size"):
+        if as_bool(inputs.get("successful")) and inputs.get(name) is None:
+            checker.fail(name, "required_if", f"The {name.replace('_', ' ')} of a good backup is needed.")
+    report = checker.done()
     backup, server = found
     await panel.backups(work).finish(server, backup, {**report, "successful": as_bool(report["successful"])})
     return no_content()

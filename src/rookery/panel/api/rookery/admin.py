@@ -6,14 +6,15 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 from sqlalchemy import func, select
 
-from rookery.panel.accounts.models import ApiKey
-from rookery.panel.accounts.service import APPLICATION_KEY, RESOURCES, create_key
+from rookery.panel.accounts.service import deployment_key
 from rookery.panel.api.access import InPanel, InWork, SessionAdmin, read_inputs
+from rookery.panel.api.downloads import egg_file
 from rookery.panel.api.envelope import answer, collection, no_content
 from rookery.panel.api.problems import not_found
 from rookery.panel.api.route import WorkRoute
 from rookery.panel.eggs.models import Egg, EggVariable, Nest
 from rookery.panel.eggs.service import (
+    NEST_RULES,
     delete_egg,
     delete_nest,
     export_egg,
@@ -27,7 +28,7 @@ from rookery.panel.nodes.models import Node
 from rookery.panel.servers.models import Server
 from rookery.panel.validation.inputs import validate
 from rookery.panel.work import Work
-from rookery.protocol.eggs import BadEgg, write_egg
+from rookery.protocol.eggs import BadEgg
 from rookery.protocol.problems import Problem
 
 router = APIRouter(prefix="/api/rookery/admin", route_class=WorkRoute, tags=["rookery: administration"])
@@ -60,19 +61,7 @@ async def node_token(work: InWork, panel: InPanel, caller: SessionAdmin, node: i
     """A key with which `wings configure` fetches the node's configuration, and the command to paste."""
     if await work.db.get(Node, node) is None:
         raise not_found()
-    key = await work.db.scalar(
-        select(ApiKey)
-        .where(ApiKey.user_id == caller.user.id, ApiKey.key_type == APPLICATION_KEY, ApiKey.r_nodes == 1)
-        .limit(1)
-    )
-    if key is None:
-        key, _ = await create_key(
-            work,
-            caller.user,
-            kind=APPLICATION_KEY,
-            memo="Automatically generated node deployment key.",
-            grants={name: int(name == "nodes") for name in RESOURCES},
-        )
+    key = await deployment_key(work, caller.user)
     token = f"{key.identifier}{key.token}"
     command = f"rookery wings configure --panel-url {panel.settings.url} --token {token} --node {node}"
     return answer({"node": node, "token": token, "command": command})
@@ -84,10 +73,7 @@ async def node_token(work: InWork, panel: InPanel, caller: SessionAdmin, node: i
 @router.post("/nests")
 async def add_nest(request: Request, work: InWork, panel: InPanel, caller: SessionAdmin) -> Response:  # noqa: ARG001
     """A new nest: `name`, `description`."""
-    inputs = validate(
-        await read_inputs(request),
-        {"name": r"required|string|between:1,191|regex:/^[\w\- ]+$/", "description": "nullable|string"},
-    )
+    inputs = validate(await read_inputs(request), NEST_RULES)
     nest = await make_nest(work, inputs["name"], inputs.get("description"), panel.settings.service_author)
     return answer({"id": nest.id, "name": nest.name}, 201)
 
@@ -166,11 +152,7 @@ async def remove_egg(work: InWork, caller: SessionAdmin, egg: int) -> Response: 
 @router.get("/eggs/{egg}/export")
 async def export(work: InWork, caller: SessionAdmin, egg: int) -> Response:  # noqa: ARG001
     """The egg as a file."""
-    row = await _egg(work, egg)
-    body = json.dumps(write_egg(await export_egg(work, row)), indent=4, ensure_ascii=False)
-    slug = "".join(character if character.isalnum() else "-" for character in row.name.lower()).strip("-")
-    headers = {"Content-Disposition": f'attachment; filename="egg-{slug}.json"'}
-    return Response(body, media_type="application/json", headers=headers)
+    return egg_file(await export_egg(work, await _egg(work, egg)))
 
 
 @router.get("/eggs/{egg}/variables")

@@ -66,8 +66,10 @@ async def page(request: Request, path: str, work: InWork, panel: InPanel) -> Res
     required = panel.settings.two_factor_required >= (1 if user.root_admin else 2)
     if required and not user.use_totp and path != "account":
         return RedirectResponse(f"{panel.settings.url}/account", 302)
-    session.data["page"] = f"/{path}"
-    await save_session(work, panel.settings, session)
+    if session.data.get("page") != f"/{path}" or "alerts" in session.data:
+        session.data["page"] = f"/{path}"
+        session.data.pop("alerts", None)  # notices of the administration area are for its own pages
+        await save_session(work, panel.settings, session)
     return shell(panel.settings, panel.settings.name, user=user)
 
 
