@@ -96,13 +96,21 @@ def test_an_unknown_variable_is_not_stored(machine: Machine) -> None:
         server.delete()
 
 
-@pytest.mark.parametrize("port", ["80", "70000", "25570-25565", "many"])
+@pytest.mark.parametrize("port", ["80", "70000", "65530-65540", "many"])
 def test_a_port_out_of_range_adds_no_address(machine: Machine, port: str) -> None:
     node = machine.api("GET", "/api/application/nodes")["data"][0]["attributes"]["id"]
     before = footprint(machine)
     with pytest.raises(ApiError) as refused:
         machine.api("POST", f"/api/application/nodes/{node}/allocations", {"ip": "127.0.0.1", "ports": [port]})
     assert refused.value.status in {400, 422}
+    assert footprint(machine) == before
+
+
+def test_a_range_that_ends_before_it_begins_adds_no_address(machine: Machine) -> None:
+    """The original takes such a range and adds nothing (recorded)."""
+    node = machine.api("GET", "/api/application/nodes")["data"][0]["attributes"]["id"]
+    before = footprint(machine)
+    machine.api("POST", f"/api/application/nodes/{node}/allocations", {"ip": "127.0.0.1", "ports": ["25570-25565"]})
     assert footprint(machine) == before
 
 

@@ -2,11 +2,10 @@
 
 import json
 import subprocess
-import time
 from typing import Any
 
 import pytest
-from tests.e2e.machine import CHECKS, GAMES, GameServer, Machine, check_words
+from tests.e2e.machine import CHECKS, GAMES, Console, GameServer, Machine, check_words
 
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(420)]
 
@@ -39,7 +38,7 @@ def live_through(machine: Machine, egg: str, plan: dict[str, Any], **environment
                 if not any(word in text for word in ELSEWHERE):
                     console.wait_for(text.replace("{port}", str(server.port)), 10)
             for check in plan["checks"]:
-                pass_check(server, check, console_command=console.command)
+                pass_check(server, check, console)
                 for text in check.get("console", []):
                     console.wait_for(text, 60)  # a client that was cut off is missed after a while
             for command, answer in plan.get("commands", []):
@@ -52,12 +51,13 @@ def live_through(machine: Machine, egg: str, plan: dict[str, Any], **environment
     assert server.uuid not in [each["attributes"]["uuid"] for each in listed]
 
 
-def pass_check(server: GameServer, check: dict[str, Any], *, console_command: Any) -> None:
-    """Run a client of the game; where the plan says so, the console speaks while it is there."""
+def pass_check(server: GameServer, check: dict[str, Any], console: Console) -> None:
+    """Run a client of the game; where the plan says so, the console speaks once the player is there."""
     words = check_words(check["run"], server)
     with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd=CHECKS) as client:
         if "meanwhile" in check:
-            time.sleep(check["meanwhile"][0])
-            console_command(check["meanwhile"][1])
+            for text in check["console"][:-1]:
+                console.wait_for(text, 60)
+            console.command(check["meanwhile"][1])
         said, _ = client.communicate(timeout=90)
     assert client.returncode == 0, said

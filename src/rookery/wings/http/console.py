@@ -9,7 +9,7 @@ import contextlib
 import json
 import time
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import structlog
@@ -208,6 +208,12 @@ class Connection:
         if transport is not None and not transport.is_closing():
             transport.write(text_frame(encode_message(name, args)))
 
+    def _send_together(self, messages: Sequence[tuple[str, tuple[str, ...]]]) -> None:
+        """Send messages in one write, so that who reads the first has the others too."""
+        transport = self._request.transport
+        if transport is not None and not transport.is_closing():
+            transport.write(b"".join(text_frame(encode_message(name, args)) for name, args in messages))
+
     def _send_checked(self, name: str, *args: str) -> None:
         """Send unless the token no longer holds."""
         if self._is_valid():
@@ -219,18 +225,20 @@ class Connection:
 
     # Token
 
+    def _fault(self) -> str | None:
+        """Why the token does not hold, or no longer; None while it does."""
+        token = self._token
+        if token is None:
+            return NO_TOKEN
+        try:
+            recheck(self._server.node.tokens, token)
+        except TokenProblem as err:
+            return err.detail
+        return None if token.claims.get("server_uuid") == self._server.uuid else WRONG_SERVER
+
     def _is_valid(self) -> bool:
         """Whether the token still holds; when it stopped to, the viewer is told once why."""
-        token, reason = self._token, None
-        if token is None:
-            reason = NO_TOKEN
-        else:
-            try:
-                recheck(self._server.node.tokens, token)
-                if token.claims.get("server_uuid") != self._server.uuid:
-                    reason = WRONG_SERVER
-            except TokenProblem as err:
-                reason = err.detail
+        reason = self._fault()
         if reason is None:
             self._told_invalid = None
             return True
@@ -253,12 +261,14 @@ class Connection:
         self._token = token
         self._hidden = frozenset(name for name, permission in _GATED.items() if not token.allows(permission))
         self._told_invalid = None
-        self._send("auth success")
-        if not self._is_valid() or not first:
-            return
         server = self._server
+        greeting: list[tuple[str, tuple[str, ...]]] = [("auth success", ())]
+        if not first or self._fault() is not None:
+            self._send_together(greeting)
+            self._is_valid()
+            return
         server.events.subscribe(self._take)
-        self._send(EventName.STATUS, str(server.state))
+        self._send_together([*greeting, (EventName.STATUS, (str(server.state),))])
         if server.state is ProcessState.OFFLINE and not server.held_by & {"installing", "transferring"}:
             await server.fresh_disk_use()
             self._send_checked(EventName.STATS, server.stats())
