@@ -315,6 +315,7 @@ async def site(tmp_path: Path) -> AsyncIterator[Site]:
         database=os.environ.get("ROOKERY_TEST_DATABASE", ""),
         bcrypt_rounds=4,
         node_timeout=3,
+        jobs="worker",  # tests tick a clock themselves
         node_connect_timeout=1,
     )
     panel = make_panel(settings)

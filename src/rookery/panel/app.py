@@ -1,5 +1,6 @@
 """Composition root of the Panel: settings in, ASGI application out."""
 
+import asyncio
 import contextlib
 import gc
 import ipaddress
@@ -15,7 +16,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from rookery.panel.api.admin import routes as admin_area
 from rookery.panel.api.application import locations, nests, nodes, servers, users
-from rookery.panel.api.client import account, activity, backups, control, files, network, startup
+from rookery.panel.api.client import account, activity, backups, control, files, network, schedules, startup
 from rookery.panel.api.client import servers as client_servers
 from rookery.panel.api.client import users as client_users
 from rookery.panel.api.problems import ApiProblem, not_found, response_for, unexpected
@@ -25,6 +26,7 @@ from rookery.panel.api.remote import servers as remote_servers
 from rookery.panel.api.rookery import admin, session
 from rookery.panel.api.web import locales, shell, sign_in
 from rookery.panel.cache import MemoryCache
+from rookery.panel.clock import Clock
 from rookery.panel.db.base import ENCRYPTER
 from rookery.panel.db.engine import make_engine, make_sessions
 from rookery.panel.db.migrate import migrate
@@ -47,6 +49,7 @@ ROUTERS = (
     files.router,
     network.router,
     backups.router,
+    schedules.router,
     client_users.router,
     users.router,
     locations.router,
@@ -87,7 +90,12 @@ def create_app(settings: PanelSettings) -> ASGIApp:
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         await migrate(panel.engine)
         _settle_memory()
+        clock = asyncio.create_task(Clock(panel).serve(), name="clock") if settings.jobs == "here" else None
         yield
+        if clock is not None:
+            clock.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await clock
         await panel.nodes.close()
         await panel.engine.dispose()
 

@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import contextlib
 import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -12,6 +13,7 @@ from sqlalchemy import select
 from rookery.panel.accounts import service as accounts
 from rookery.panel.accounts.service import APPLICATION_KEY, CLIENT_KEY, RESOURCES
 from rookery.panel.app import create_app, make_panel
+from rookery.panel.clock import Clock
 from rookery.panel.db.migrate import migrate
 from rookery.panel.eggs.models import Nest
 from rookery.panel.eggs.service import import_egg, make_nest, parse_document
@@ -45,6 +47,9 @@ def _parser() -> argparse.ArgumentParser:
     serve = commands.add_parser("serve", help="run the web application")
     serve.add_argument("--listen", metavar="HOST:PORT", help="where to listen (ROOKERY_PANEL_LISTEN)")
     serve.set_defaults(run=_serve)
+
+    worker = commands.add_parser("worker", help="run schedules, where the web processes do not (ROOKERY_JOBS=worker)")
+    worker.set_defaults(run=_worker)
 
     commands.add_parser("migrate", help="bring the database up to date").set_defaults(run=_within(_migrate))
 
@@ -96,6 +101,22 @@ def _serve(arguments: argparse.Namespace) -> int:
     print(f"The Panel listens on {host}:{port}; browsers reach it at {settings.url}", flush=True)
     server.run()
     return 0 if server.started else 1
+
+
+def _worker(_arguments: argparse.Namespace) -> int:
+    async def run() -> None:
+        panel = make_panel(PanelSettings())
+        try:
+            await migrate(panel.engine)
+            print("The worker runs schedules.", flush=True)
+            await Clock(panel).serve()
+        finally:
+            await panel.nodes.close()
+            await panel.engine.dispose()
+
+    with contextlib.suppress(KeyboardInterrupt):
+        asyncio.run(run())
+    return 0
 
 
 Command = Callable[[Panel, Work, argparse.Namespace], Awaitable[None]]

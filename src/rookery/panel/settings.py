@@ -101,6 +101,16 @@ class PanelSettings(BaseSettings):
     """Whether transfer acceleration is used."""
     aws_backups_storage_class: str = ""
     """Storage class of backups."""
+    backup_prune_minutes: int = 360
+    """Minutes after which a backup nobody reported on counts as failed; 0: never."""
+    schedule_task_limit: int = 10
+    """Most tasks of a schedule."""
+    jobs: str = Field("here", pattern="^(here|worker)$")
+    """Where schedules run: `here` in the web processes, or only in `rookery panel worker`."""
+    client_databases: bool = True
+    """Whether users may make databases themselves."""
+    client_databases_any_host: bool = True
+    """Whether a database may be made on any host when the server's node has none."""
     activity_days: int = 90
     """After how many days activity is deleted."""
     hide_admin_activity: bool = False

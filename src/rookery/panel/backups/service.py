@@ -74,8 +74,12 @@ class Backups:
         counted = select(func.count()).where(Backup.server_id == server.id, Backup.deleted_at.is_(None), _COUNTS)
         return await self._work.db.scalar(counted) or 0
 
-    async def start(self, server: Server, *, name: str | None, ignored: Sequence[str], locked: bool = False) -> Backup:
+    async def start(
+        self, server: Server, *, name: str | None, ignored: Sequence[str], locked: bool = False, rotate: bool = False
+    ) -> Backup:
         """A new backup, made by the server's node; the row goes when the node does not begin.
+
+        With `rotate` the oldest that is not locked makes room for it.
 
         Raises:
             TooSoon: the throttle does not allow it.
@@ -86,6 +90,9 @@ class Backups:
         await hold(work, server)
         await self._check_throttle(server)
         limit = server.backup_limit or 0
+        if rotate and limit > 0 and await self.count(server) >= limit:
+            await self._drop_oldest(server)
+            await hold(work, server)
         if limit <= 0 or await self.count(server) >= limit:
             raise TooMany("This server has as many backups as it may have.")
         local = work.now.astimezone(ZoneInfo(self._settings.timezone))
@@ -109,6 +116,16 @@ class Backups:
 
         work.call(partial(self._nodes.backup, node, server.uuid, body), otherwise=undo)
         return row
+
+    async def _drop_oldest(self, server: Server) -> None:
+        oldest = await self._work.db.scalar(
+            select(Backup)
+            .where(Backup.server_id == server.id, Backup.deleted_at.is_(None), _COUNTS, Backup.is_locked.is_(False))
+            .order_by(Backup.created_at, Backup.id)
+            .limit(1)
+        )
+        if oldest is not None:
+            await self.delete(server, oldest)
 
     async def _check_throttle(self, server: Server) -> None:
         seconds, most = self._settings.backup_throttle_period, self._settings.backup_throttle_limit

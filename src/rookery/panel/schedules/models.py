@@ -5,7 +5,7 @@ from datetime import datetime
 from sqlalchemy import ForeignKey, Index, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from rookery.panel.db.base import Base, Id, Timestamps, UtcTime
+from rookery.panel.db.base import Base, BigId, Id, Timestamps, UtcTime
 
 
 class Schedule(Timestamps, Base):
@@ -41,3 +41,15 @@ class Task(Timestamps, Base):
     time_offset: Mapped[int]
     is_queued: Mapped[bool]
     continue_on_failure: Mapped[bool] = mapped_column(default=False)
+
+
+class TaskRun(Base):
+    """A task that is owed: written with `is_queued`, gone when the task ended; `claimed_at` says somebody runs it."""
+
+    __tablename__ = "task_runs"
+    id: Mapped[BigId]
+    task_id: Mapped[int] = mapped_column(ForeignKey("tasks.id", ondelete="CASCADE"), unique=True)
+    due_at: Mapped[datetime] = mapped_column(UtcTime, index=True)
+    manual: Mapped[bool] = mapped_column(default=False)
+    """Started by a person: goes on although the schedule is not active."""
+    claimed_at: Mapped[datetime | None] = mapped_column(UtcTime)
