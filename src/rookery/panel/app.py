@@ -15,8 +15,9 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from rookery.panel.api.admin import routes as admin_area
+from rookery.panel.api.application import databases as application_databases
 from rookery.panel.api.application import locations, nests, nodes, servers, users
-from rookery.panel.api.client import account, activity, backups, control, files, network, schedules, startup
+from rookery.panel.api.client import account, activity, backups, control, databases, files, network, schedules, startup
 from rookery.panel.api.client import servers as client_servers
 from rookery.panel.api.client import users as client_users
 from rookery.panel.api.problems import ApiProblem, not_found, response_for, unexpected
@@ -50,12 +51,14 @@ ROUTERS = (
     network.router,
     backups.router,
     schedules.router,
+    databases.router,
     client_users.router,
     users.router,
     locations.router,
     nodes.router,
     nests.router,
     servers.router,
+    application_databases.router,
     remote_servers.router,
     remote_backups.router,
     others.router,

@@ -82,7 +82,7 @@ class Clock:
 
     async def _with_runner(self, verb: Callable[[Runner], Awaitable[T]]) -> T:
         async with self._panel.sessions() as session:
-            return await verb(Runner(self._panel, Work(session, self._panel.sessions)))
+            return await verb(self._panel.runner(Work(session, self._panel.sessions)))
 
     async def _guarded(self, step: Callable[[], Awaitable[object]]) -> None:
         """A step whose failure is logged and ends nothing else."""
@@ -94,7 +94,7 @@ class Clock:
             log.exception("a step of the clock failed unexpectedly", exc_info=err)
 
     async def clean(self) -> None:
-        """Call backups failed that nobody reported on, and delete old activity."""
+        """Call backups and moves failed that nobody reported on, and delete old activity."""
         settings = self._panel.settings
         async with self._panel.sessions() as session:
             work = Work(session, self._panel.sessions)
@@ -105,6 +105,7 @@ class Clock:
                     .where(Backup.completed_at.is_(None), Backup.deleted_at.is_(None), Backup.created_at <= before)
                     .values(is_successful=False, completed_at=work.now, updated_at=work.now)
                 )
+            await self._panel.transfers(work).end_forgotten()
             if settings.activity_days > 0:
                 before = work.now - timedelta(days=settings.activity_days)
                 await session.execute(delete(ActivityLog).where(ActivityLog.timestamp <= before))

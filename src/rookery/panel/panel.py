@@ -8,11 +8,14 @@ from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 from rookery.panel.backups.service import Backups
 from rookery.panel.backups.storage import Storage
 from rookery.panel.cache import Cache
+from rookery.panel.databases.service import Databases
 from rookery.panel.db.engine import Sessions
 from rookery.panel.instance.service import in_force
 from rookery.panel.mail import Mail
 from rookery.panel.nodes.client import NodeClient
+from rookery.panel.schedules.run import Runner
 from rookery.panel.secrets import Encrypter
+from rookery.panel.servers.transfers import Transfers
 from rookery.panel.settings import PanelSettings
 from rookery.panel.work import Work
 
@@ -43,6 +46,18 @@ class Panel:
     def backups(self, work: Work) -> Backups:
         """The verbs about backups, in a transaction."""
         return Backups(work, self.settings, self.nodes, self._storage)
+
+    def databases(self, work: Work) -> Databases:
+        """The verbs about databases, in a transaction."""
+        return Databases(work, self.settings)
+
+    def transfers(self, work: Work) -> Transfers:
+        """The verbs about moves between nodes, in a transaction."""
+        return Transfers(work, self.settings, self.nodes)
+
+    def runner(self, work: Work) -> Runner:
+        """The verbs about runs of schedules, in a transaction."""
+        return Runner(work, self.settings, self.nodes, self.backups(work))
 
     async def reread(self) -> None:
         """Have the next request read the settings again; to be called after the commit that changed them."""

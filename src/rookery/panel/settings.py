@@ -103,6 +103,8 @@ class PanelSettings(BaseSettings):
     """Storage class of backups."""
     backup_prune_minutes: int = 360
     """Minutes after which a backup nobody reported on counts as failed; 0: never."""
+    transfer_hours: int = 24
+    """Hours after which a move between nodes nobody reported on counts as failed; 0: never."""
     schedule_task_limit: int = 10
     """Most tasks of a schedule."""
     jobs: str = Field("here", pattern="^(here|worker)$")

@@ -65,9 +65,9 @@ async def test_a_console_the_engine_drops_is_attached_again(server: Server, monk
     async with asyncio.timeout(5):
         while server.console is first:
             await asyncio.sleep(0.01)
-        await server.send_command("hello")
+        await server.send_commands("hello")
         while "got hello" not in seen:
             await asyncio.sleep(0.01)
         assert server.state is ProcessState.RUNNING
-        await server.send_command("quit")
+        await server.send_commands("quit")
         await server.ended.wait()

@@ -17,6 +17,8 @@ class DatabaseHost(Timestamps, Base):
     username: Mapped[str] = mapped_column(String(191))
     password: Mapped[str] = mapped_column(Secret)
     max_databases: Mapped[int | None]
+    kind: Mapped[str] = mapped_column(String(16), default="mysql", server_default="mysql")
+    """`mysql` (MariaDB too) or, as our own extension, `postgresql`."""
     node_id: Mapped[int | None] = mapped_column(ForeignKey("nodes.id", ondelete="SET NULL"), index=True)
 
 

@@ -135,6 +135,20 @@ class NodeClient:
         """Type a line into the console."""
         await self.call(node, "POST", f"/api/servers/{server}/commands", body={"commands": [command]})
 
+    # Transfers
+
+    async def transfer(self, node: Node, server: str, body: Json) -> None:
+        """Have a server sent to another node: `server_id`, `url`, `token`, `server`."""
+        await self.call(node, "POST", f"/api/servers/{server}/transfer", body=body)
+
+    async def cancel_transfer(self, node: Node, server: str) -> None:
+        """Have the source stop sending."""
+        await self.call(node, "DELETE", f"/api/servers/{server}/transfer")
+
+    async def cancel_arrival(self, node: Node, server: str) -> None:
+        """Have the destination drop what came so far."""
+        await self.call(node, "DELETE", f"/api/transfers/{server}")
+
     # Files
 
     async def list_directory(self, node: Node, server: str, directory: str) -> list[Mapping[str, Json]]:

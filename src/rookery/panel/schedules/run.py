@@ -11,13 +11,14 @@ from functools import partial
 import structlog
 from sqlalchemy import delete, exists, select, update
 
-from rookery.panel.nodes.client import NodeFailed
+from rookery.panel.backups.service import Backups
+from rookery.panel.nodes.client import NodeClient, NodeFailed
 from rookery.panel.nodes.models import Node
-from rookery.panel.panel import Panel
 from rookery.panel.schedules.cron import BadCron
 from rookery.panel.schedules.models import Schedule, Task, TaskRun
 from rookery.panel.schedules.service import BACKUP, next_run
 from rookery.panel.servers.models import Server
+from rookery.panel.settings import PanelSettings
 from rookery.panel.work import Work
 from rookery.protocol.problems import Conflict, Problem
 
@@ -41,9 +42,11 @@ class UnknownAction(Conflict):
 class Runner:
     """The verbs about runs, in one transaction after another."""
 
-    def __init__(self, panel: Panel, work: Work) -> None:
-        self._panel = panel
+    def __init__(self, work: Work, settings: PanelSettings, nodes: NodeClient, backups: Backups) -> None:
         self._work = work
+        self._settings = settings
+        self._nodes = nodes
+        self._backups = backups
 
     # By hand
 
@@ -96,7 +99,7 @@ class Runner:
     async def _begin_one(self, schedule: Schedule) -> None:
         work = self._work
         task = await self._task_after(schedule, 0)
-        following = next_run(self._panel.settings, schedule, work.now)
+        following = next_run(self._settings, schedule, work.now)
         if task is None:
             schedule.next_run_at = following
             return
@@ -184,7 +187,7 @@ class Runner:
 
     async def _begin(self, schedule: Schedule, now: datetime) -> None:
         schedule.is_processing = True
-        schedule.next_run_at = next_run(self._panel.settings, schedule, now)
+        schedule.next_run_at = next_run(self._settings, schedule, now)
         schedule.updated_at = now
 
     async def _task_after(self, schedule: Schedule, position: int) -> Task | None:
@@ -213,7 +216,7 @@ class Runner:
 
     async def _is_online(self, server: Server, node: Node) -> bool:
         try:
-            found = await self._work.outside(partial(self._panel.nodes.details, node, server.uuid))
+            found = await self._work.outside(partial(self._nodes.details, node, server.uuid))
         except NodeFailed:
             return False
         return found.get("state", "offline") in ("starting", "running")
@@ -232,7 +235,7 @@ class Runner:
         await self._go_on(schedule_id, task_id, manual=manual)
 
     async def _act(self, task: Task, server: Server, node: Node) -> None:
-        work, nodes = self._work, self._panel.nodes
+        work, nodes = self._work, self._nodes
         match task.action:
             case "power":
                 await work.outside(partial(nodes.power, node, server.uuid, task.payload))
@@ -240,8 +243,7 @@ class Runner:
                 await work.outside(partial(nodes.command, node, server.uuid, task.payload))
             case _ if task.action == BACKUP:
                 ignored = [line.rstrip("\r") for line in task.payload.split("\n")]
-                backups = self._panel.backups(work)
-                await backups.start(server, name=None, ignored=[line for line in ignored if line], rotate=True)
+                await self._backups.start(server, name=None, ignored=[line for line in ignored if line], rotate=True)
                 await work.commit()
             case _:
                 raise UnknownAction(f"There is no action {task.action!r}.")

@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import delete, func, select, update
 
-from rookery.panel.databases.models import Database
+from rookery.panel.databases.service import Databases
 from rookery.panel.eggs.models import Egg, EggVariable
 from rookery.panel.eggs.service import variables_of
 from rookery.panel.nodes.client import NodeClient, NodeFailed
@@ -307,23 +307,21 @@ async def reinstall(work: Work, nodes: NodeClient, server: Server) -> None:
     work.call(partial(nodes.reinstall, node, server.uuid), otherwise=partial(_put_status, server.id, before))
 
 
-async def delete_server(work: Work, nodes: NodeClient, server: Server, *, force: bool = False) -> None:
-    """Delete a server on its node, then here.
+async def delete_server(
+    work: Work, nodes: NodeClient, databases: Databases, server: Server, *, force: bool = False
+) -> None:
+    """Delete a server on its node, its databases on their hosts, then here; doing it again goes on where it failed.
 
     Raises:
         NodeFailed: the node did not do it and `force` is off; nothing is changed here.
-        Conflict: it still has databases and `force` is off.
+        HostFailed: a database was not dropped and `force` is off; the server is gone from its node.
     """
     node = await work.db.get_one(Node, server.node_id)
-    databases = await work.db.scalar(select(func.count()).select_from(Database).where(Database.server_id == server.id))
-    if databases and not force:
-        raise Conflict("The server still has databases; delete them first.")
-    identity, name = server.id, server.uuid
-    await work.db.commit()
+    identity = server.id
     try:
-        await nodes.delete(node, name)
+        await work.outside(partial(nodes.delete, node, server.uuid))
     except NodeFailed:
         if not force:
             raise
-    await work.db.execute(delete(Database).where(Database.server_id == identity))
+    await databases.delete_all(identity, force=force)
     await remove_rows(work, identity)

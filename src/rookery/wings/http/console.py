@@ -334,7 +334,7 @@ class Connection:
         if not token.allows("control.console") or server.console is None or server.state is ProcessState.OFFLINE:
             return
         try:
-            await server.send_command(text)
+            await server.send_commands(text)
         except Problem as err:
             self._send_error(err.detail if self._shows_errors() else GENERIC)
             return

@@ -105,8 +105,8 @@ class ServerRoutes:
         if server.console is None:
             raise HttpProblem(502, "Cannot send commands to a stopped server instance.")
         body = await read_object(request, commands=list)
-        for command in texts(body["commands"]):
-            await server.send_command(command)
+        if commands := texts(body["commands"]):
+            await server.send_commands(*commands)
         return web.Response(status=204)
 
     async def sync(self, request: web.Request) -> web.Response:

@@ -276,8 +276,8 @@ class Server:
         if stop.type == "command" and line == stop.value.encode():
             self.happen(Happened.STOP_SENT)
 
-    async def send_command(self, text: str) -> None:
-        """Type a line into the console.
+    async def send_commands(self, *texts: str) -> None:
+        """Type lines into the console, all at once.
 
         Raises:
             Conflict: the process is not attached.
@@ -285,9 +285,9 @@ class Server:
         if self.console is None:
             raise Conflict("The server is not running.")
         stop = self.configuration.process.stop
-        if stop.type == "command" and text == stop.value:
+        if stop.type == "command" and stop.value in texts:
             self.happen(Happened.STOP_SENT)
-        await self.console.send(f"{text}\n".encode())
+        await self.console.send("".join(f"{text}\n" for text in texts).encode())
 
     async def _sample(self, container: Container) -> None:
         try:

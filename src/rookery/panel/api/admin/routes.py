@@ -3,9 +3,34 @@
 from fastapi import APIRouter, Request, Response
 
 from rookery.panel.api.access import InPanel, InWork
-from rookery.panel.api.admin import area, keys, locations, nests, nodes, pages, servers, settings, users  # noqa: F401  # they register themselves
+from rookery.panel.api.admin import (  # they register themselves
+    area,
+    databases,
+    keys,
+    locations,
+    mounts,
+    nests,
+    nodes,
+    pages,
+    servers,
+    settings,
+    users,
+)
 from rookery.panel.api.route import WorkRoute
 
+__all__ = [
+    "databases",
+    "keys",
+    "locations",
+    "mounts",
+    "nests",
+    "nodes",
+    "pages",
+    "router",
+    "servers",
+    "settings",
+    "users",
+]
 router = APIRouter(route_class=WorkRoute, include_in_schema=False)
 _METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]
 

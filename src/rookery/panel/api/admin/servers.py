@@ -235,9 +235,40 @@ async def reinstall(visit: Visit) -> Response:
     return visit.to(f"/servers/view/{server.id}/manage", "The server is being reinstalled.")
 
 
+@area.on("POST", "/servers/view/{server}/manage/transfer")
+async def transfer(visit: Visit) -> Response:
+    """Move a server to another node: `node_id`, `allocation_id`, `allocation_additional[]`."""
+    server: Server = visit.row("server")
+    rules = {"node_id": "required|integer", "allocation_id": "required|bail|integer"}
+    checker = Checker(visit.inputs).check({**rules, "allocation_additional.*": "integer"})
+    await _check_rows(visit, checker, {"node_id": Node, "allocation_id": Allocation})
+    inputs = checker.inputs
+    node = allocation = None
+    if not checker.failures:
+        node = await visit.work.db.get_one(Node, int(inputs["node_id"]))
+        allocation = await visit.work.db.get_one(Allocation, int(inputs["allocation_id"]))
+        if allocation.server_id is not None or allocation.node_id != node.id:
+            checker.fail("allocation_id", "unique", "The address is not free on this node.")
+    checker.done()
+    assert node is not None
+    assert allocation is not None
+    more = [int(number) for number in inputs.get("allocation_additional") or ()]
+    await visit.panel.transfers(visit.work).start(server, node, allocation, more)
+    return visit.to(f"/servers/view/{server.id}/manage", "The move to the other node was started.")
+
+
+@area.on("DELETE", "/servers/view/{server}/manage/transfer")
+async def cancel_transfer(visit: Visit) -> Response:
+    """End a move; the server stays where it is."""
+    server: Server = visit.row("server")
+    await visit.panel.transfers(visit.work).cancel(server)
+    return visit.to(f"/servers/view/{server.id}/manage", "The move was ended; the server stays where it is.")
+
+
 @area.on("POST", "/servers/view/{server}/delete")
 async def remove(visit: Visit) -> Response:
     """Delete a server; with `force_delete` also when its node does not answer."""
     force = bool(visit.inputs.get("force_delete"))
-    await provisioning.delete_server(visit.work, visit.panel.nodes, visit.row("server"), force=force)
+    databases = visit.panel.databases(visit.work)
+    await provisioning.delete_server(visit.work, visit.panel.nodes, databases, visit.row("server"), force=force)
     return visit.to("/servers", "The server was deleted.")

@@ -9,6 +9,7 @@ from rookery.panel.accounts.models import User
 from rookery.panel.api.access import Caller, grants
 from rookery.panel.api.application import shapes
 from rookery.panel.api.envelope import NULL, collection, item, nested, wants
+from rookery.panel.databases.models import Database, DatabaseHost
 from rookery.panel.eggs.models import Egg, Nest
 from rookery.panel.eggs.service import inherit, resolve, variables_of
 from rookery.panel.nodes.models import Allocation, Location, Node
@@ -69,9 +70,35 @@ class Includes:
                     Location, node.location_id, "locations", nested(wanted, "location")
                 )
             if wants(wanted, "databases"):
-                relations["databases"] = collection([]) if self._may("server_databases") else NULL
+                relations["databases"] = (
+                    await self._databases_where(Database.server_id == row.id, nested(wanted, "databases"))
+                    if self._may("server_databases")
+                    else NULL
+                )
             found.append(_with(shape, relations))
         return found
+
+    async def databases(self, rows: Sequence[Database], wanted: set[str]) -> list[Json]:
+        """Databases of servers with their relationships."""
+        found = []
+        for row in rows:
+            relations: dict[str, Any] = {}
+            if wants(wanted, "password"):
+                relations["password"] = item("database_password", {"password": row.password})
+            if wants(wanted, "host"):
+                relations["host"] = NULL
+                if self._may("database_hosts"):
+                    host = await self._work.db.get_one(DatabaseHost, row.database_host_id)
+                    inner: dict[str, Any] = {}
+                    if wants(nested(wanted, "host"), "databases"):
+                        inner["databases"] = await self._databases_where(Database.database_host_id == host.id, set())
+                    relations["host"] = _with(shapes.database_host(host), inner)
+            found.append(_with(shapes.database(row), relations))
+        return found
+
+    async def _databases_where(self, condition: Any, wanted: set[str]) -> Json:
+        rows = list(await self._work.db.scalars(select(Database).where(condition).order_by(Database.id)))
+        return collection(await self.databases(rows, wanted))
 
     async def _subusers(self, row: Server) -> Json:
         rows = await self._work.db.scalars(select(Subuser).where(Subuser.server_id == row.id).order_by(Subuser.id))

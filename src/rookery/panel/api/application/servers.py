@@ -314,5 +314,5 @@ async def reinstall(request: Request, work: InWork, panel: InPanel, caller: Writ
 async def remove(request: Request, work: InWork, panel: InPanel, caller: WriterOfOne) -> Response:  # noqa: ARG001
     """Delete a server; with `force` also when its node does not answer."""
     force = request.path_params.get("word") == "force"
-    await provisioning.delete_server(work, panel.nodes, request.state.server, force=force)
+    await provisioning.delete_server(work, panel.nodes, panel.databases(work), request.state.server, force=force)
     return no_content()

@@ -4,6 +4,7 @@ from typing import Any
 
 from rookery.panel.accounts.models import User
 from rookery.panel.api.envelope import item, raw_time, wire_time
+from rookery.panel.databases.models import Database, DatabaseHost
 from rookery.panel.eggs.models import Egg, EggVariable, Nest
 from rookery.panel.eggs.service import ResolvedEgg
 from rookery.panel.nodes.models import Allocation, Location, Node
@@ -76,6 +77,41 @@ def node(row: Node, *, memory: int, disk: int, **more: Any) -> Json:
             "updated_at": wire_time(row.updated_at),
             **more,
             "allocated_resources": {"memory": memory, "disk": disk},
+        },
+    )
+
+
+def database(row: Database) -> Json:
+    """A database of a server."""
+    return item(
+        "server_database",
+        {
+            "id": row.id,
+            "server": row.server_id,
+            "host": row.database_host_id,
+            "database": row.database,
+            "username": row.username,
+            "remote": row.remote,
+            "max_connections": row.max_connections,
+            "created_at": wire_time(row.created_at),
+            "updated_at": wire_time(row.updated_at),
+        },
+    )
+
+
+def database_host(row: DatabaseHost) -> Json:
+    """Where databases are made."""
+    return item(
+        "database_host",
+        {
+            "id": row.id,
+            "name": row.name,
+            "host": row.host,
+            "port": row.port,
+            "username": row.username,
+            "node": row.node_id,
+            "created_at": wire_time(row.created_at),
+            "updated_at": wire_time(row.updated_at),
         },
     )
 

@@ -12,7 +12,6 @@ from rookery.panel.api.problems import ApiProblem, not_found
 from rookery.panel.api.route import WorkRoute
 from rookery.panel.schedules import service
 from rookery.panel.schedules.models import Schedule, Task
-from rookery.panel.schedules.run import Runner
 from rookery.panel.servers.models import Server
 from rookery.panel.validation.inputs import Inputs, as_bool, validate
 from rookery.panel.validation.rules import number_of
@@ -163,7 +162,7 @@ async def update(request: Request, work: InWork, panel: InPanel, access: Updater
 async def execute(work: InWork, panel: InPanel, access: Updater) -> Response:
     """Run a schedule now, active or not."""
     row: Schedule = access.child
-    await Runner(panel, work).execute(row)
+    await panel.runner(work).execute(row)
     work.record("server:schedule.execute", access.server, row, name=row.name)
     return answer([], 202)
 

@@ -15,14 +15,10 @@ from rookery.panel.api.route import WorkRoute
 from rookery.panel.eggs.models import Egg
 from rookery.panel.eggs.service import resolve
 from rookery.panel.mail import Message
-from rookery.panel.nodes.client import NodeFailed
-from rookery.panel.nodes.models import Allocation, Node
-from rookery.panel.panel import Panel
 from rookery.panel.servers.configuration import document
-from rookery.panel.servers.models import Server, ServerTransfer
+from rookery.panel.servers.models import Server
 from rookery.panel.servers.queries import parts_of
 from rookery.panel.validation.inputs import as_bool, validate
-from rookery.panel.work import Work
 from rookery.protocol.states import ServerStatus
 
 log = structlog.get_logger()
@@ -112,53 +108,23 @@ async def installed(request: Request, work: InWork, panel: InPanel, server: Serv
     return no_content()
 
 
-async def _open_transfer(work: Work, server: Server) -> ServerTransfer:
-    found = await work.db.scalar(
-        select(ServerTransfer)
-        .where(ServerTransfer.server_id == server.id, ServerTransfer.successful.is_(None))
-        .order_by(ServerTransfer.id.desc())
-        .limit(1)
-    )
-    if found is None:
-        raise ApiProblem(409, "ConflictHttpException", "The server is not being moved.")
-    return found
-
-
-async def _free(work: Work, server: Server, ids: list[int]) -> None:
-    await work.db.execute(
-        update(Allocation).where(Allocation.id.in_(ids), Allocation.server_id == server.id).values(server_id=None)
-    )
-
-
 @router.api_route("/{uuid}/transfer/failure", methods=["GET", "POST"])
-async def transfer_failed(work: InWork, server: ServerOfNode) -> Response:
+async def transfer_failed(work: InWork, panel: InPanel, server: ServerOfNode) -> Response:
     """A move did not work: the server stays where it is."""
-    transfer = await _open_transfer(work, server)
-    transfer.successful = False
-    await _free(work, server, [transfer.new_allocation, *(transfer.new_additional_allocations or [])])
+    transfers = panel.transfers(work)
+    await transfers.fail(await transfers.open_of(server))
     return no_content()
 
 
 @router.api_route("/{uuid}/transfer/success", methods=["GET", "POST"])
 async def transferred(work: InWork, panel: InPanel, node: CallingNode, server: ServerOfNode) -> Response:
     """A move worked; only the destination may say so."""
-    transfer = await _open_transfer(work, server)
-    if transfer.new_node != node.id:
+    transfers = panel.transfers(work)
+    row = await transfers.open_of(server)
+    if row.new_node != node.id:
         raise ApiProblem(403, "AccessDeniedHttpException", "Only the destination of a move may report its success.")
-    await _free(work, server, [transfer.old_allocation, *(transfer.old_additional_allocations or [])])
-    transfer.successful = True
-    server.allocation_id, server.node_id = transfer.new_allocation, transfer.new_node
-    old = await work.db.get(Node, transfer.old_node)
-    if old is not None:
-        work.call(partial(_delete_old_copy, panel, old, server.uuid))
+    await transfers.succeed(server, row)
     return no_content()
-
-
-async def _delete_old_copy(panel: Panel, node: Node, uuid: str) -> None:
-    try:
-        await panel.nodes.delete(node, uuid)
-    except NodeFailed as err:
-        log.warning("the old copy of a moved server was not deleted", server=uuid, reason=err.detail)
 
 
 @router.post("/{uuid}/container/status")
