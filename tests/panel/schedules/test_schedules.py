@@ -142,7 +142,7 @@ async def test_tasks_keep_a_gapless_order(scheduled: Scheduled) -> None:
     [
         ({"action": None}, ("action", "required")),
         ({"action": "dance"}, ("action", "in")),
-        ({"payload": None}, ("payload", "required")),
+        ({"payload": None}, ("payload", "required_unless")),
         ({"time_offset": 901}, ("time_offset", "max")),
         ({"time_offset": None}, ("time_offset", "required")),
         ({"sequence_id": 0}, ("sequence_id", "min")),

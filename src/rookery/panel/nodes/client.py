@@ -69,6 +69,7 @@ class NodeClient:
         query: Mapping[str, str] | None = None,
         seconds: float | None = None,
         token: str | None = None,
+        address: str | None = None,
         most: int | None = None,
     ) -> bytes:
         """The body of a successful answer.
@@ -88,7 +89,7 @@ class NodeClient:
         data = raw if raw is not None else json.dumps(body).encode() if body is not None else None
         try:
             async with self._session.request(
-                method, _address(node, path, query), data=data, headers=headers, timeout=timeout
+                method, _url(address or node.address, path, query), data=data, headers=headers, timeout=timeout
             ) as response:
                 if most is not None and response.status < 400:
                     return await _read(response, most)
@@ -206,9 +207,9 @@ class NodeClient:
         found = json.loads(await self.call(node, "GET", "/api/system"))
         return found if isinstance(found, dict) else {}
 
-    async def update(self, node: Node, configuration: Mapping[str, Json], *, token: str | None = None) -> None:
-        """Push the node's configuration; `token` is the one it still has."""
-        await self.call(node, "POST", "/api/update", body=configuration, token=token)
+    async def update(self, node: Node, configuration: Mapping[str, Json], *, token: str, address: str) -> None:
+        """Push the node's configuration; `token` and `address` are those it still has."""
+        await self.call(node, "POST", "/api/update", body=configuration, token=token, address=address)
 
     async def close(self) -> None:
         """Close kept connections."""
@@ -216,10 +217,10 @@ class NodeClient:
             await self._session.close()
 
 
-def _address(node: Node, path: str, query: Mapping[str, str] | None) -> URL:
+def _url(address: str, path: str, query: Mapping[str, str] | None) -> URL:
     """Where a call goes; every character of a value that could mean something is escaped, as the wire has it."""
     words = urlencode(query, quote_via=quote, safe="") if query else ""
-    return URL(f"{node.address}{path}?{words}" if words else f"{node.address}{path}", encoded=True)
+    return URL(f"{address}{path}?{words}" if words else f"{address}{path}", encoded=True)
 
 
 async def _read(response: aiohttp.ClientResponse, most: int) -> bytes:

@@ -4,7 +4,8 @@ import ipaddress
 import re
 import socket
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from sqlalchemy import delete, func, select
@@ -188,13 +189,59 @@ class NotTold(Conflict):
     code = "ConfigurationNotPersistedException"
 
 
-async def push_configuration(nodes: NodeClient, node: Node, body: dict[str, Any], token: str) -> None:
-    """Send a daemon its configuration; `token` is the one it still has.
+async def change_node(
+    work: Work,
+    nodes: NodeClient,
+    settings: PanelSettings,
+    node: Node,
+    values: Mapping[str, Any],
+    *,
+    reset_secret: bool = False,
+) -> None:
+    """Overwrite a node and push its configuration to where its daemon still listens; it stays saved when that fails.
 
     Raises:
-        NotTold: it did not take it.
+        NotTold: the daemon did not take it (from the commit).
     """
-    try:
-        await nodes.update(node, body, token=token)
-    except NodeFailed as err:
-        raise NotTold("The node was saved, but its daemon could not be told; restart it or try again.") from err
+    token, address = node.daemon_token, node.address
+    for name, value in values.items():
+        setattr(node, name, value)
+    if reset_secret:
+        node.daemon_token_id, node.daemon_token = random_text(16), random_text(64)
+    node.updated_at = work.now
+    await work.db.flush()
+    body = await daemon_configuration(work, node, settings)
+    work.call(partial(_push, nodes, node, body, token, address))
+
+
+async def _push(nodes: NodeClient, node: Node, body: Mapping[str, Any], token: str, address: str) -> None:
+    failed: NodeFailed | None = None
+    for place in dict.fromkeys((address, node.address)):
+        try:
+            await nodes.update(node, body, token=token, address=place)
+        except NodeFailed as err:
+            failed = err
+        else:
+            return
+    raise NotTold("The node was saved, but its daemon could not be told; restart it or try again.") from failed
+
+
+async def mounts_of(work: Work, node: Node) -> list[dict[str, Any]]:
+    """A node's mounts as the wire shows them beside a node that was changed."""
+    rows = await work.db.scalars(
+        select(Mount).join(mount_node, mount_node.c.mount_id == Mount.id).where(mount_node.c.node_id == node.id)
+    )
+    return [
+        {
+            "id": row.id,
+            "uuid": row.uuid,
+            "name": row.name,
+            "description": row.description,
+            "source": row.source,
+            "target": row.target,
+            "read_only": bool(row.read_only),
+            "user_mountable": bool(row.user_mountable),
+            "pivot": {"node_id": node.id, "mount_id": row.id},
+        }
+        for row in rows
+    ]

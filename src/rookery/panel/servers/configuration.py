@@ -32,7 +32,8 @@ def document(parts: ServerParts) -> dict[str, Json]:
     server, egg = parts.server, parts.egg
     env = environment(server, parts.variables, parts.values, location=parts.location)
     mappings: dict[str, list[int]] = {}
-    for allocation in parts.allocations:
+    here = [each for each in parts.allocations if each.node_id == server.node_id]  # a move holds some elsewhere
+    for allocation in here:
         mappings.setdefault(allocation.ip, []).append(allocation.port)
     return {
         "settings": {
@@ -68,7 +69,7 @@ def document(parts: ServerParts) -> dict[str, Json]:
             "stop": stop_rule(egg.stop),
             "configs": settings_files(
                 egg.files,
-                Placeholders(server, parts.default, parts.allocations, env, egg_uuid=egg.egg.uuid),
+                Placeholders(server, parts.default, here, env, egg_uuid=egg.egg.uuid),
             ),
         },
     }

@@ -5,7 +5,7 @@ from starlette.responses import Response
 from rookery.panel.api.admin.area import Visit, area
 from rookery.panel.api.envelope import no_content
 from rookery.panel.api.problems import not_found
-from rookery.panel.databases.hosts import Address
+from rookery.panel.databases.hosts import Address, HostFailed
 from rookery.panel.databases.models import Database, DatabaseHost
 from rookery.panel.databases.service import host_values
 from rookery.panel.nodes.models import Node
@@ -46,7 +46,10 @@ async def _check(visit: Visit, row: DatabaseHost) -> None:
 async def create(visit: Visit) -> Response:
     """A new database host: `name`, `host`, `port`, `username`, `password`, `node_id`, and our own `kind`."""
     row = DatabaseHost(**host_values(await _checked(visit)))
-    await _check(visit, row)
+    try:
+        await _check(visit, row)
+    except HostFailed as err:
+        return visit.to("/databases", err.detail, "danger")
     visit.work.add(row)
     await visit.work.db.flush()
     return visit.to(f"/databases/view/{row.id}", "The database host was added.")
@@ -57,7 +60,10 @@ async def edit(visit: Visit) -> Response:
     """Overwrite a host; an empty password keeps the old one."""
     row: DatabaseHost = visit.row("host")
     values = host_values(await _checked(visit), row)
-    await _check(visit, DatabaseHost(**values))
+    try:
+        await _check(visit, DatabaseHost(**values))
+    except HostFailed as err:
+        return visit.to(f"/databases/view/{row.id}", err.detail, "danger")
     for name, value in values.items():
         setattr(row, name, value)
     row.updated_at = visit.work.now

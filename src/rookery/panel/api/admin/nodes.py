@@ -2,7 +2,6 @@
 
 import asyncio
 import ipaddress
-from functools import partial
 
 from sqlalchemy import delete, select
 from starlette.responses import Response
@@ -16,13 +15,11 @@ from rookery.panel.nodes.models import Allocation, Node
 from rookery.panel.nodes.service import (
     InUseByServer,
     add_allocations,
-    daemon_configuration,
+    change_node,
     delete_allocation,
     delete_node,
     new_node,
-    push_configuration,
 )
-from rookery.panel.secrets import random_text
 from rookery.panel.validation.inputs import Checker, Inputs, validate
 
 _PORTS = {
@@ -85,15 +82,9 @@ async def edit(visit: Visit) -> Response:
     node: Node = visit.row("node")
     inputs = _renamed(visit.inputs)
     values = await check_node(visit.work, inputs)
-    old_token = node.daemon_token
-    for name, value in values.items():
-        setattr(node, name, value)
-    node.description, node.updated_at = inputs.get("description"), visit.work.now
-    if inputs.get("reset_secret") == "on":
-        node.daemon_token_id, node.daemon_token = random_text(16), random_text(64)
-    await visit.work.db.flush()
-    body = await daemon_configuration(visit.work, node, visit.panel.settings)
-    visit.work.call(partial(push_configuration, visit.panel.nodes, node, body, old_token))
+    values["description"] = inputs.get("description")
+    reset = inputs.get("reset_secret") == "on"
+    await change_node(visit.work, visit.panel.nodes, visit.panel.settings, node, values, reset_secret=reset)
     return visit.to(f"/nodes/view/{node.id}/settings", "The node was saved.")
 
 

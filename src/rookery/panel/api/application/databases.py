@@ -21,7 +21,7 @@ router = APIRouter(
 )
 INCLUDES = ["password", "host"]
 _NEW = {
-    "database": "required|alpha_dash|between:1,48",
+    "database": "required|alpha_dash|min:1|max:48",
     "remote": "required|string|regex:/^[0-9%.]{1,15}$/",
     "host": "required|integer",
 }

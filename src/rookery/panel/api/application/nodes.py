@@ -1,6 +1,5 @@
 """Application API: nodes and their allocations. Source: Panel 1.11, `/api/application/nodes`."""
 
-from functools import partial
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request, Response
@@ -16,13 +15,13 @@ from rookery.panel.nodes.checks import check_node
 from rookery.panel.nodes.models import Allocation, Node
 from rookery.panel.nodes.service import (
     add_allocations,
+    change_node,
     daemon_configuration,
     delete_allocation,
     delete_node,
+    mounts_of,
     new_node,
-    push_configuration,
 )
-from rookery.panel.secrets import random_text
 from rookery.panel.servers.placement import NoViableNode
 from rookery.panel.servers.provisioning import rooms
 from rookery.panel.validation.inputs import validate
@@ -120,16 +119,9 @@ async def change(request: Request, work: InWork, panel: InPanel, caller: WriterO
     node: Node = request.state.node
     inputs = await read_inputs(request)
     values = await check_node(work, inputs)
-    old_token = node.daemon_token
-    for name, value in values.items():
-        setattr(node, name, value)
-    if inputs.get("reset_secret") is True:
-        node.daemon_token_id, node.daemon_token = random_text(16), random_text(64)
-    node.updated_at = work.now
-    await work.db.flush()
-    body = await daemon_configuration(work, node, panel.settings)
-    work.call(partial(push_configuration, panel.nodes, node, body, old_token))
-    more = {node.id: {"mounts": body["allowed_mounts"]}} if node.daemon_token != old_token else None
+    reset = inputs.get("reset_secret") is True
+    await change_node(work, panel.nodes, panel.settings, node, values, reset_secret=reset)
+    more = {node.id: {"mounts": await mounts_of(work, node)}}
     return answer((await Includes(work, caller).nodes([node], includes(request, INCLUDES), more=more))[0])
 
 

@@ -16,7 +16,7 @@ from rookery.panel.validation.inputs import validate
 from rookery.panel.work import Work
 
 router = APIRouter(prefix="/api/client/servers/{server}/databases", route_class=WorkRoute, tags=["client: databases"])
-_NEW = {"database": "required|alpha_dash|between:3,48", "remote": r"required|string|regex:/^[\w\-\/.%:]+$/"}
+_NEW = {"database": "required|alpha_dash|min:3|max:48", "remote": r"required|string|regex:/^[\w\-\/.%:]+$/"}
 
 
 async def _database(request: Request, work: Work, server: Server) -> Database | None:  # noqa: ARG001

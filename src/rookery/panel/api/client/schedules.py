@@ -13,7 +13,7 @@ from rookery.panel.api.route import WorkRoute
 from rookery.panel.schedules import service
 from rookery.panel.schedules.models import Schedule, Task
 from rookery.panel.servers.models import Server
-from rookery.panel.validation.inputs import Inputs, as_bool, validate
+from rookery.panel.validation.inputs import Checker, Inputs, as_bool, validate
 from rookery.panel.validation.rules import number_of
 from rookery.panel.work import Work
 
@@ -100,7 +100,7 @@ def _shape(row: Schedule, tasks: Sequence[Task]) -> dict[str, Any]:
 
 
 async def _shown(work: Work, row: Schedule) -> Response:
-    tasks = await work.db.scalars(select(Task).where(Task.schedule_id == row.id).order_by(Task.id))
+    tasks = await work.db.scalars(select(Task).where(Task.schedule_id == row.id).order_by(Task.sequence_id, Task.id))
     return answer(_shape(row, list(tasks)))
 
 
@@ -125,7 +125,9 @@ async def index(work: InWork, access: Reader) -> Response:
         await work.db.scalars(select(Schedule).where(Schedule.server_id == access.server.id).order_by(Schedule.id))
     )
     tasks: dict[int, list[Task]] = {schedule.id: [] for schedule in schedules}
-    for task in await work.db.scalars(select(Task).where(Task.schedule_id.in_(tasks)).order_by(Task.id)):
+    for task in await work.db.scalars(
+        select(Task).where(Task.schedule_id.in_(tasks)).order_by(Task.sequence_id, Task.id)
+    ):
         tasks[task.schedule_id].append(task)
     return answer(collection([_shape(schedule, tasks[schedule.id]) for schedule in schedules]))
 
@@ -177,8 +179,10 @@ async def remove(work: InWork, access: Remover) -> Response:
 
 
 def _draft(inputs: Inputs) -> service.TaskDraft:
-    payload = "nullable|string" if inputs.get("action") == service.BACKUP else "required|string"
-    validate(inputs, {"action": _TASK["action"], "payload": payload, **_TASK})
+    checker = Checker(inputs).check({"action": _TASK["action"], "payload": "nullable|string", **_TASK})
+    if inputs.get("payload") is None and inputs.get("action") != service.BACKUP:
+        checker.fail("payload", "required_unless", "The payload field is required, unless the action is backup.")
+    checker.done()
     position = inputs.get("sequence_id")
     return service.TaskDraft(
         action=inputs["action"],

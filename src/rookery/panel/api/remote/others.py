@@ -143,7 +143,7 @@ async def activity(request: Request, work: InWork, node: CallingNode) -> Respons
         work.add(entry)
         await work.db.flush()
         work.add(ActivitySubject(activity_log_id=entry.id, subject_type="server", subject_id=server.id))
-    return Response(status_code=200)
+    return Response(status_code=200, headers={"Content-Type": "text/html; charset=UTF-8"})
 
 
 def _moment(text: str) -> datetime | None:
