@@ -306,7 +306,13 @@ async def _daemon() -> tuple[Daemon, web.AppRunner]:
 
 
 @pytest.fixture
-async def site(tmp_path: Path) -> AsyncIterator[Site]:
+def more_settings() -> dict[str, Any]:
+    """Settings of the Panel under test beside the usual ones; modules override it."""
+    return {}
+
+
+@pytest.fixture
+async def site(tmp_path: Path, more_settings: dict[str, Any]) -> AsyncIterator[Site]:
     """A Panel with an administrator, users, a node with addresses, and an egg."""
     port = free_port()
     settings = PanelSettings(
@@ -317,6 +323,7 @@ async def site(tmp_path: Path) -> AsyncIterator[Site]:
         node_timeout=3,
         jobs="worker",  # tests tick a clock themselves
         node_connect_timeout=1,
+        **more_settings,
     )
     panel = make_panel(settings)
     await migrate(panel.engine)

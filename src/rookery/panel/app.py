@@ -31,7 +31,6 @@ from rookery.panel.clock import Clock
 from rookery.panel.db.base import ENCRYPTER
 from rookery.panel.db.engine import make_engine, make_sessions
 from rookery.panel.db.migrate import migrate
-from rookery.panel.mail import KeptMail
 from rookery.panel.nodes.client import NodeClient
 from rookery.panel.panel import Panel
 from rookery.panel.secrets import Encrypter
@@ -81,7 +80,6 @@ def make_panel(settings: PanelSettings) -> Panel:
         encrypter=encrypter,
         cache=MemoryCache(),
         nodes=NodeClient(settings),
-        mail=KeptMail(),
     )
 
 

@@ -13,6 +13,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from rookery.panel.activity.models import ActivityLog
 from rookery.panel.backups.models import Backup
 from rookery.panel.db.base import ENCRYPTER
+from rookery.panel.mail.service import deliver, due_mails
 from rookery.panel.panel import Panel
 from rookery.panel.schedules.run import Runner
 from rookery.panel.work import Work
@@ -34,6 +35,7 @@ class Clock:
         self._slots = asyncio.Semaphore(_PARALLEL)
         self._running: set[asyncio.Task[None]] = set()
         self._taken: set[int] = set()
+        self._mailing: asyncio.Task[None] | None = None
 
     async def serve(self) -> None:
         """Tick until cancelled; what runs then is left to its lease."""
@@ -49,6 +51,7 @@ class Clock:
                     last_stale = started
                     await self._guarded(self.end_forgotten)
                 await self._guarded(self.tick)
+                self._mail()
                 await asyncio.sleep(max(_TICK_SECONDS - (time.monotonic() - started), 0.05))
         finally:
             for task in self._running:
@@ -68,10 +71,24 @@ class Clock:
         """Free what a process that died left behind."""
         await self._with_runner(Runner.end_forgotten)
 
+    def _mail(self) -> None:
+        """Deliver beside everything else: a mail server may be slow."""
+        if self._mailing is None or self._mailing.done():
+            self._mailing = asyncio.create_task(self._guarded(self.deliver), name="mail")
+            self._running.add(self._mailing)
+            self._mailing.add_done_callback(self._running.discard)
+
+    async def deliver(self) -> None:
+        """Deliver the mails that are due."""
+        async with self._panel.sessions() as session:
+            await self._panel.refresh(session)
+            for number in await due_mails(Work(session, self._panel.sessions)):
+                await deliver(Work(session, self._panel.sessions), self._panel.settings, number)
+
     async def settle(self) -> None:
         """Wait until the tasks begun so far have ended."""
         while self._running:
-            await asyncio.gather(*self._running)
+            await asyncio.gather(*self._running, return_exceptions=True)
 
     async def _run(self, number: int) -> None:
         try:
@@ -82,6 +99,7 @@ class Clock:
 
     async def _with_runner(self, verb: Callable[[Runner], Awaitable[T]]) -> T:
         async with self._panel.sessions() as session:
+            await self._panel.refresh(session)
             return await verb(self._panel.runner(Work(session, self._panel.sessions)))
 
     async def _guarded(self, step: Callable[[], Awaitable[object]]) -> None:

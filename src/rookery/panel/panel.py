@@ -11,7 +11,6 @@ from rookery.panel.cache import Cache
 from rookery.panel.databases.service import Databases
 from rookery.panel.db.engine import Sessions
 from rookery.panel.instance.service import in_force
-from rookery.panel.mail import Mail
 from rookery.panel.nodes.client import NodeClient
 from rookery.panel.schedules.run import Runner
 from rookery.panel.secrets import Encrypter
@@ -33,7 +32,6 @@ class Panel:
     encrypter: Encrypter
     cache: Cache
     nodes: NodeClient
-    mail: Mail
     _base: PanelSettings = field(init=False)
     _storage: Storage = field(init=False)
     _read_at: float = field(init=False, default=-_SETTINGS_SECONDS)

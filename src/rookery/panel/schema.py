@@ -7,6 +7,7 @@ from rookery.panel.databases import models as databases
 from rookery.panel.db.base import Base
 from rookery.panel.eggs import models as eggs
 from rookery.panel.instance import models as instance
+from rookery.panel.mail import models as mail
 from rookery.panel.nodes import models as nodes
 from rookery.panel.schedules import models as schedules
 from rookery.panel.servers import models as servers
@@ -19,6 +20,7 @@ __all__ = [
     "databases",
     "eggs",
     "instance",
+    "mail",
     "nodes",
     "schedules",
     "servers",

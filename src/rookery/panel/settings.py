@@ -103,6 +103,28 @@ class PanelSettings(BaseSettings):
     """Storage class of backups."""
     backup_prune_minutes: int = 360
     """Minutes after which a backup nobody reported on counts as failed; 0: never."""
+    mail_mailer: str = Field("log", pattern="^(log|smtp|file)$")
+    """How mail leaves: `smtp`, `file` (appended to `mail_file`), or `log`, which only notes that there was one."""
+    mail_file: str = ""
+    """Where the mailer `file` writes."""
+    mail_host: str = "127.0.0.1"
+    """Mail server."""
+    mail_port: int = 25
+    """Its port."""
+    mail_encryption: str = Field("tls", pattern="^(|tls|ssl)$")
+    """`tls` upgrades the connection, `ssl` begins encrypted, empty is neither."""
+    mail_username: str = ""
+    """Account at the mail server."""
+    mail_password: str = ""
+    """Its password."""
+    mail_from_address: str = "no-reply@example.com"
+    """Sender of mails."""
+    mail_from_name: str = ""
+    """Name of the sender; empty: that of the installation."""
+    mail_install: bool = True
+    """Whether owners are told when a new server is installed."""
+    mail_reinstall: bool = True
+    """Whether they are told when one was installed anew."""
     transfer_hours: int = 24
     """Hours after which a move between nodes nobody reported on counts as failed; 0: never."""
     schedule_task_limit: int = 10

@@ -7,6 +7,9 @@ from typing import Any
 from sqlalchemy import delete, func, or_, select
 
 from rookery.panel.accounts.models import ApiKey, User
+from rookery.panel.accounts.passwords import reset_link
+from rookery.panel.mail import letters
+from rookery.panel.mail.service import owe
 from rookery.panel.secrets import hash_password, random_text
 from rookery.panel.servers.models import Server
 from rookery.panel.settings import PanelSettings
@@ -95,6 +98,9 @@ async def create_user(
     )
     work.add(user)
     await work.db.flush()
+    setup = await reset_link(work, settings, user) if not password else None
+    name = f"{user.name_first} {user.name_last}"
+    owe(work, settings, letters.account_created(settings, email, name, user.username, setup))
     return user
 
 

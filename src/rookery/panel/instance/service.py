@@ -3,13 +3,15 @@
 Keys are the wire's, so that a database of the reference keeps its settings.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from sqlalchemy import delete, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from rookery.panel.db.base import ENCRYPTER
 from rookery.panel.instance.models import Setting
+from rookery.panel.secrets import Unreadable
 from rookery.panel.settings import PanelSettings
 from rookery.panel.validation.inputs import Checker, Inputs
 from rookery.panel.work import Work
@@ -29,6 +31,26 @@ EDITABLE: Mapping[str, str] = {
     "pterodactyl:client_features:allocations:range_end": "client_allocation_end",
 }
 """The wire's key of a setting to its name here."""
+MAIL_PASSWORD = "mail:mailers:smtp:password"  # noqa: S105 - the name of a setting
+_MAIL: Mapping[str, str] = {
+    "mail:mailers:smtp:host": "mail_host",
+    "mail:mailers:smtp:port": "mail_port",
+    "mail:mailers:smtp:encryption": "mail_encryption",
+    "mail:mailers:smtp:username": "mail_username",
+    MAIL_PASSWORD: "mail_password",
+    "mail:from:address": "mail_from_address",
+    "mail:from:name": "mail_from_name",
+}
+"""The same for mail; in force only with a mail server."""
+MAIL_RULES = {
+    "mail:mailers:smtp:host": "required|string|max:191",
+    "mail:mailers:smtp:port": "required|integer|between:1,65535",
+    "mail:mailers:smtp:encryption": "nullable|string|in:tls,ssl",
+    "mail:mailers:smtp:username": "nullable|string|max:191",
+    MAIL_PASSWORD: "nullable|string|max:191",
+    "mail:from:address": "required|email|max:191",
+    "mail:from:name": "nullable|string|max:191",
+}
 _SECONDS = "required|integer|between:1,60"
 _PORT = "nullable|integer|between:1024,65535"
 GENERAL_RULES = {
@@ -51,7 +73,10 @@ ADVANCED_RULES = {
 async def in_force(db: AsyncSession, base: PanelSettings) -> PanelSettings:
     """The settings with what was stored over them; a stored value that fits no more is left out."""
     rows = await db.execute(select(Setting.key, Setting.value))
-    found = {EDITABLE[name]: value for key, value in rows if (name := key.removeprefix(_PREFIX)) in EDITABLE}
+    known = {**EDITABLE, **_MAIL} if base.mail_mailer == "smtp" else EDITABLE
+    found = {known[name]: value for key, value in rows if (name := key.removeprefix(_PREFIX)) in known}
+    if "mail_password" in found:
+        found["mail_password"] = _clear(found["mail_password"])
     changes: dict[str, Any] = {}
     for name, text in found.items():
         try:
@@ -59,6 +84,14 @@ async def in_force(db: AsyncSession, base: PanelSettings) -> PanelSettings:
         except ValueError:
             continue
     return base.model_copy(update=changes) if changes else base
+
+
+def _clear(stored: str) -> str:
+    """A stored password; old installations keep it as it is."""
+    try:
+        return ENCRYPTER.get().decrypt(stored)
+    except Unreadable:
+        return stored
 
 
 def _value(text: str, kind: type) -> Any:
@@ -85,7 +118,7 @@ def check_advanced(inputs: Inputs) -> Inputs:
     return checker.done()
 
 
-async def store(work: Work, inputs: Inputs, names: Mapping[str, str]) -> None:
+async def store(work: Work, inputs: Inputs, names: Iterable[str]) -> None:
     """Keep the settings called `names`; an empty one falls back to the environment's."""
     for name in names:
         key, value = f"{_PREFIX}{name}", inputs.get(name)

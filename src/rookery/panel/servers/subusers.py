@@ -11,6 +11,8 @@ from sqlalchemy import delete, func, select
 
 from rookery.panel.accounts.models import User
 from rookery.panel.accounts.service import create_user
+from rookery.panel.mail import letters
+from rookery.panel.mail.service import owe
 from rookery.panel.nodes.client import NodeClient
 from rookery.panel.nodes.models import Node
 from rookery.panel.servers.changes import revoke_consoles
@@ -47,15 +49,14 @@ def granted(wanted: Iterable[str]) -> list[str]:
 
 async def invite(
     work: Work, settings: PanelSettings, server: Server, email: str, permissions: Iterable[str]
-) -> tuple[Subuser, User, bool]:
-    """Give somebody rights on a server; who has no account gets one. The row, the person, and whether they are new.
+) -> tuple[Subuser, User]:
+    """Give somebody rights on a server; who has no account gets one. They are told by mail.
 
     Raises:
         IsOwner: it is the owner's address.
         IsSubuser: they have rights already.
     """
     user = await work.db.scalar(select(User).where(func.lower(User.email) == email.lower()))
-    is_new = user is None
     if user is None:
         username = f"{_username(email)}{''.join(secrets.choice(_LETTERS) for _ in range(3))}"
         user = await create_user(
@@ -69,7 +70,11 @@ async def invite(
     row = Subuser(user_id=user.id, server_id=server.id, permissions=granted(permissions))
     work.add(row)
     await work.db.flush()
-    return row, user, is_new
+    letter = letters.added_to_server(
+        settings, user.email, user.name_first or user.username, server.name, server.uuid_short
+    )
+    owe(work, settings, letter)
+    return row, user
 
 
 def _username(email: str) -> str:
@@ -88,8 +93,13 @@ async def change(work: Work, nodes: NodeClient, server: Server, row: Subuser, pe
     return True
 
 
-async def remove(work: Work, nodes: NodeClient, server: Server, row: Subuser) -> None:
-    """Take all rights; open consoles end."""
+async def remove(
+    work: Work, nodes: NodeClient, settings: PanelSettings, server: Server, row: Subuser, user: User
+) -> None:
+    """Take all rights; open consoles end, and they are told by mail."""
+    owe(
+        work, settings, letters.removed_from_server(settings, user.email, user.name_first or user.username, server.name)
+    )
     await work.db.execute(delete(Subuser).where(Subuser.id == row.id))
     await _end_consoles(work, nodes, server, row.user_id)
 

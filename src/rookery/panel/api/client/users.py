@@ -1,20 +1,16 @@
 """Client API: people with rights on a server. Source: Panel 1.11 client API, subusers."""
 
-from functools import partial
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request, Response
 from sqlalchemy import select
 
 from rookery.panel.accounts.models import User
-from rookery.panel.accounts.passwords import reset_link
 from rookery.panel.api.access import InPanel, InWork, ServerAccess, ServerFor, read_inputs
 from rookery.panel.api.client.servers import subuser_shape, subusers
 from rookery.panel.api.envelope import answer, no_content
 from rookery.panel.api.problems import ApiProblem
 from rookery.panel.api.route import WorkRoute
-from rookery.panel.mail import Message
-from rookery.panel.panel import Panel
 from rookery.panel.servers import subusers as service
 from rookery.panel.servers.models import Server, Subuser
 from rookery.panel.validation.inputs import Inputs, validate
@@ -86,20 +82,9 @@ async def create(request: Request, work: InWork, panel: InPanel, access: Creator
     _check_ceiling(access, inputs)
     validate(inputs, {"email": "required|email|between:1,191", **_RIGHTS})
     server = access.server
-    row, user, is_new = await service.invite(work, panel.settings, server, inputs["email"], inputs["permissions"])
-    if is_new:
-        link = await reset_link(work, panel.settings, user)
-        text = f"An account was made for you at {panel.settings.name}. Choose its password: {link}"
-        _mail(work, panel, user, "your account", text)
-    address = f"{panel.settings.url}/server/{server.uuid_short}"
-    _mail(work, panel, user, f"{server.name} is shared with you", f"You can use this server now: {address}")
+    row, user = await service.invite(work, panel.settings, server, inputs["email"], inputs["permissions"])
     work.record("server:subuser.create", server, user, email=user.email, permissions=row.permissions)
     return answer(subuser_shape(row, user))
-
-
-def _mail(work: Work, panel: Panel, user: User, subject: str, text: str) -> None:
-    message = Message(user.email, f"{panel.settings.name}: {subject}", text)
-    work.call(partial(panel.mail.send, message))
 
 
 @router.post("/{user}")
@@ -122,7 +107,6 @@ async def remove(work: InWork, panel: InPanel, access: Remover) -> Response:
     """Take somebody's rights away."""
     server, row = access.server, access.child
     user = await work.db.get_one(User, row.user_id)
-    await service.remove(work, panel.nodes, server, row)
-    _mail(work, panel, user, f"{server.name} is no longer shared with you", "Your rights on this server have ended.")
+    await service.remove(work, panel.nodes, panel.settings, server, row, user)
     work.record("server:subuser.delete", server, user, email=user.email, revoked=True)
     return no_content()

@@ -1,6 +1,5 @@
 """Remote API: what a node asks and tells about its own servers. Source: Panel 1.11, `/api/remote/servers`."""
 
-from functools import partial
 from typing import Any
 
 import structlog
@@ -14,7 +13,8 @@ from rookery.panel.api.problems import ApiProblem
 from rookery.panel.api.route import WorkRoute
 from rookery.panel.eggs.models import Egg
 from rookery.panel.eggs.service import resolve
-from rookery.panel.mail import Message
+from rookery.panel.mail import letters
+from rookery.panel.mail.service import owe
 from rookery.panel.servers.configuration import document
 from rookery.panel.servers.models import Server
 from rookery.panel.servers.queries import parts_of
@@ -101,10 +101,10 @@ async def installed(request: Request, work: InWork, panel: InPanel, server: Serv
         failed = ServerStatus.REINSTALL_FAILED if again else ServerStatus.INSTALL_FAILED
         server.status = None if successful else failed
     first, server.installed_at = server.installed_at is None, work.now
-    if successful and first:
+    settings = panel.settings
+    if successful and (settings.mail_install if first else settings.mail_reinstall):
         owner = await work.db.get_one(User, server.owner_id)
-        text = f"Your server {server.name} is installed and ready: {panel.settings.url}/server/{server.uuid_short}"
-        work.call(partial(panel.mail.send, Message(owner.email, "Server Installed", text)))
+        owe(work, settings, letters.server_installed(settings, owner.email, owner.username, server.name))
     return no_content()
 
 

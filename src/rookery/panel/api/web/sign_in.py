@@ -25,7 +25,8 @@ from rookery.panel.api.access import InPanel, InWork, client_ip, read_inputs
 from rookery.panel.api.envelope import answer, raw_time
 from rookery.panel.api.problems import ApiProblem, json_response
 from rookery.panel.api.route import WorkRoute
-from rookery.panel.mail import Message
+from rookery.panel.mail import letters
+from rookery.panel.mail.service import owe
 from rookery.panel.panel import Panel
 from rookery.panel.secrets import hash_password, password_fits, random_text
 from rookery.panel.validation.inputs import Checker
@@ -242,8 +243,7 @@ async def forgotten(request: Request, work: InWork, panel: InPanel) -> Response:
     if user is not None and (last is None or (work.now - last.created_at).total_seconds() >= _RESET_PAUSE):
         url = await reset_link(work, panel.settings, user)
         work.record("auth:reset-password", user, **_seen(request))
-        message = Message(user.email, "Reset Password", f"Set a new password here within an hour: {url}")
-        work.call(lambda: panel.mail.send(message))
+        owe(work, panel.settings, letters.password_reset(user.email, url))
     return answer({"status": "If there is an account with this address, a mail with a link is on its way."})
 
 
