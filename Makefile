@@ -11,7 +11,7 @@ UI_SOURCES = $(shell find ui -path ui/node_modules -prune -o -path ui/dist -prun
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: build docs help setup up down status test test-fast check format bench screens images lock clean
+.PHONY: build docs help setup up down status test test-fast replay-panel check format bench screens images lock clean
 
 help:  ## list what one can do
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -34,6 +34,9 @@ test: setup  ## set everything up, then run all tests, with a real engine and a 
 
 test-fast: setup  ## the tests that need neither engine nor browser: about a minute
 	@tests/run fast
+
+replay-panel: setup  ## play recorded exchanges of the original Panel against ours (CONFORMANCE, GOLDEN, DATABASE)
+	@$(BIN)/python tests/compat/replay_panel.py
 
 check: setup  ## format, lint, types, import rules, and the UI's own checks
 	$(BIN)/ruff format --check .

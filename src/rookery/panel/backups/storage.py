@@ -6,11 +6,27 @@ The client library blocks and is large, so it is loaded at the first use and cal
 import asyncio
 from collections.abc import Sequence
 from typing import Any
+from urllib.parse import urlsplit, urlunsplit
 
 from rookery.panel.settings import PanelSettings
 from rookery.protocol.problems import Unavailable
 
 _DOWNLOAD_SECONDS = 300
+_ORDER = {
+    name: place
+    for place, name in enumerate(
+        (
+            "X-Amz-Content-Sha256",
+            "X-Amz-Algorithm",
+            "X-Amz-Credential",
+            "X-Amz-Date",
+            "X-Amz-SignedHeaders",
+            "X-Amz-Expires",
+            "X-Amz-Signature",
+        )
+    )
+}
+"""Order of a signed address' parameters; those of the call itself come first. Signatures do not depend on it."""
 
 
 class BucketFailed(Unavailable):
@@ -78,7 +94,19 @@ class Storage:
                     },
                 ),
             )
+            events = self._client.meta.events
+            events.register("before-sign.s3", _say_unsigned)
+            events.register("before-call.s3.CompleteMultipartUpload", _with_declaration)
         return self._client
+
+    def _signed(self, call: str, seconds: int, **more: Any) -> str:
+        """An address that does one call, its parameters in the order nodes have always seen."""
+        key = more.pop("key")
+        url = self._bucket().generate_presigned_url(call, Params={**self._object(key), **more}, ExpiresIn=seconds)
+        parts = urlsplit(url)
+        query = sorted(parts.query.split("&"), key=lambda pair: _ORDER.get(pair.partition("=")[0], -1))
+        ordered: str = urlunsplit(parts._replace(query="&".join(query)))
+        return ordered
 
     def _object(self, key: str) -> dict[str, str]:
         return {"Bucket": self._settings.aws_backups_bucket, "Key": key}
@@ -91,15 +119,10 @@ class Storage:
         ]
         count = -(-size // settings.backup_part_size)
         seconds = settings.backup_presigned_url_lifespan * 60
-        parts = [
-            bucket.generate_presigned_url(
-                "upload_part",
-                Params={**self._object(key), "UploadId": upload, "PartNumber": number},
-                ExpiresIn=seconds,
-            )
-            for number in range(1, count + 1)
+        numbers = range(1, count + 1)
+        return upload, [
+            self._signed("upload_part", seconds, key=key, UploadId=upload, PartNumber=number) for number in numbers
         ]
-        return upload, parts
 
     def _complete(self, key: str, upload: str, parts: Sequence[dict[str, Any]] | None) -> None:
         bucket = self._bucket()
@@ -111,7 +134,16 @@ class Storage:
         bucket.complete_multipart_upload(**self._object(key), UploadId=upload, MultipartUpload={"Parts": done})
 
     def _download_url(self, key: str) -> str:
-        url: str = self._bucket().generate_presigned_url(
-            "get_object", Params=self._object(key), ExpiresIn=_DOWNLOAD_SECONDS
-        )
-        return url
+        return self._signed("get_object", _DOWNLOAD_SECONDS, key=key)
+
+
+def _say_unsigned(request: Any, signature_version: str, **_: Any) -> None:
+    """Signed addresses name what is not signed, the content, as those of the reference do."""
+    if signature_version.endswith("-query"):
+        joint = "&" if "?" in request.url else "?"
+        request.url += f"{joint}X-Amz-Content-Sha256=UNSIGNED-PAYLOAD"
+
+
+def _with_declaration(params: dict[str, Any], **_: Any) -> None:
+    body = params["body"]
+    params["body"] = b'<?xml version="1.0" encoding="UTF-8"?>\n' + body + b"\n"
