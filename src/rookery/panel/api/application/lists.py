@@ -1,9 +1,10 @@
 """Lists of the application API: filter, sort, page."""
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, func, or_, select
+from sqlalchemy import ColumnElement, Integer, Select, and_, func, or_, select
 from sqlalchemy.orm import InstrumentedAttribute
 from starlette.requests import Request
 
@@ -17,6 +18,13 @@ def contains(column: Column, values: Sequence[str]) -> ColumnElement[bool]:
     """The wire's partial filter: any of the values somewhere in the text, in any case."""
     escaped = [value.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_").lower() for value in values]
     return or_(*(func.lower(column).like(f"%{value}%", escape="\\") for value in escaped))
+
+
+def equals(column: Column, values: Sequence[str]) -> ColumnElement[bool]:
+    """The wire's exact filter: any of the values; what is no number equals no number."""
+    if not isinstance(column.type, Integer):
+        return column.in_(values)
+    return column.in_([int(value) for value in values if re.fullmatch(r"\d{1,9}", value)])
 
 
 async def listed(
@@ -38,7 +46,7 @@ async def listed(
         if name in partial:
             conditions.append(contains(partial[name], values))
         elif name in exact:
-            conditions.append(exact[name].in_(values))
+            conditions.append(equals(exact[name], values))
     if conditions:
         statement = statement.where(and_(*conditions))
     total = await work.db.scalar(select(func.count()).select_from(statement.order_by(None).subquery())) or 0
