@@ -52,12 +52,23 @@ def live_through(machine: Machine, egg: str, plan: dict[str, Any], **environment
 
 
 def pass_check(server: GameServer, check: dict[str, Any], console: Console) -> None:
-    """Run a client of the game; where the plan says so, the console speaks once the player is there."""
+    """Run a client of the game; one that was too slow on a busy machine tries again, as its player would."""
+    said = ""
+    for _ in range(3):
+        status, said = run_client(server, check, console)
+        if status == 0:
+            return
+    raise AssertionError(said)
+
+
+def run_client(server: GameServer, check: dict[str, Any], console: Console) -> tuple[int, str]:
+    """Exit status and words of a client; where the plan says so, the console speaks once the player is there."""
     words = check_words(check["run"], server)
     with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd=CHECKS) as client:
         if "meanwhile" in check:
+            console.lines.clear()
             for text in check["console"][:-1]:
                 console.wait_for(text, 60)
             console.command(check["meanwhile"][1])
         said, _ = client.communicate(timeout=90)
-    assert client.returncode == 0, said
+    return client.returncode, said
