@@ -102,3 +102,28 @@ def _no_link(folder: int, name: str, flags: int, mode: int = 0) -> int:
         if err.errno == errno.ELOOP:
             raise Outside from err
         raise
+
+
+_RENAME_NOREPLACE = 1
+
+
+def rename_new(source: int, name: str, folder: int, target: str) -> None:
+    """Rename an entry of one directory into another, unless something has that name already.
+
+    Raises:
+        FileExistsError: something has.
+        OSError: as `os.rename`.
+    """
+    rename = getattr(_libc(), "renameat2", None)
+    if rename is not None:
+        if rename(source, os.fsencode(name), folder, os.fsencode(target), _RENAME_NOREPLACE) == 0:
+            return
+        code = ctypes.get_errno()
+        if code not in (errno.ENOSYS, errno.EINVAL):
+            raise OSError(code, os.strerror(code), name)
+    try:
+        os.stat(target, dir_fd=folder, follow_symlinks=False)
+    except FileNotFoundError:
+        os.rename(name, target, src_dir_fd=source, dst_dir_fd=folder)
+        return
+    raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), target)

@@ -9,18 +9,23 @@ import os
 import secrets
 import shutil
 import stat
+import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import BinaryIO
+from typing import IO, BinaryIO
 
 from rookery.protocol.problems import Conflict, Invalid, NotFound
 from rookery.protocol.units import Bytes
-from rookery.wings.files.beneath import Outside, open_beneath
+from rookery.wings.files.beneath import Outside, open_beneath, rename_new
+from rookery.wings.files.listing import Entry, in_order
+from rookery.wings.files.mime import SNIFFED
 
 _FILE_MODE = 0o644
 _FOLDER_MODE = 0o755
+_CHUNK = 1 << 18
+_MOST_COPIES = 50
 
 
 class NoDiskSpace(Conflict):
@@ -28,6 +33,50 @@ class NoDiskSpace(Conflict):
 
     def __init__(self) -> None:
         super().__init__("There is not enough disk space available to perform that action.")
+
+
+class IsFolder(Invalid):
+    """There is a directory where a file is meant."""
+
+    def __init__(self) -> None:
+        super().__init__("Cannot perform that action: file is a directory.", field="file")
+
+
+class Special(Invalid):
+    """There is a pipe, a socket, a device or a link where a file is meant."""
+
+    def __init__(self) -> None:
+        super().__init__("Cannot open files of this type.", field="file")
+
+
+class Taken(Invalid):
+    """There is something where an entry is to go."""
+
+    def __init__(self) -> None:
+        super().__init__("Cannot move or rename file, destination already exists.", field="files")
+
+
+class Incoming:
+    """What is being written, at most `size` bytes."""
+
+    def __init__(self, raw: IO[bytes], size: int) -> None:
+        self._raw = raw
+        self._left = size
+        self.written = 0
+
+    def grow(self, more: int) -> None:
+        """Let `more` bytes be written; for who minds the room by themselves."""
+        self._left += more
+
+    def write(self, content: bytes | memoryview) -> int:
+        """Append what still fits; how much that was."""
+        view = memoryview(content)[: self._left]
+        total = len(view)
+        while view:
+            view = view[self._raw.write(view) :]
+        self._left -= total
+        self.written += total
+        return total
 
 
 class Volume:
@@ -38,6 +87,7 @@ class Volume:
         self.uid = uid
         self.gid = gid
         self.limit = limit
+        self._lock = threading.Lock()
         self._used = 0
         self._counted_at: float | None = None
 
@@ -60,17 +110,13 @@ class Volume:
         """Give every entry to the server's user; links themselves, never what they point to."""
         with self._directory() as root:
             os.chown(root, self.uid, self.gid)
-            for folder, names in _folders(root):
-                for name in names:
-                    self._own(folder, name)
+            for _, found, folder, name in _walk(root, ""):
+                self._own(folder, name, found)
 
-    def _own(self, folder: int, name: str) -> None:
-        try:
-            found = os.stat(name, dir_fd=folder, follow_symlinks=False)
-            if (found.st_uid, found.st_gid) != (self.uid, self.gid):
+    def _own(self, folder: int, name: str, found: os.stat_result) -> None:
+        if (found.st_uid, found.st_gid) != (self.uid, self.gid):
+            with suppress(FileNotFoundError):
                 os.chown(name, self.uid, self.gid, dir_fd=folder, follow_symlinks=False)
-        except FileNotFoundError:
-            return
 
     @contextmanager
     def _directory(self) -> Iterator[int]:
@@ -96,14 +142,7 @@ class Volume:
         total = 0
         try:
             with self._directory() as root:
-                for folder, names in _folders(root):
-                    for name in names:
-                        try:
-                            found = os.stat(name, dir_fd=folder, follow_symlinks=False)
-                        except FileNotFoundError:
-                            continue
-                        if stat.S_ISREG(found.st_mode):
-                            total += found.st_size
+                total = sum(found.st_size for _, found, _, _ in _walk(root, "") if stat.S_ISREG(found.st_mode))
         except FileNotFoundError:
             total = 0
         self._used, self._counted_at = total, time.monotonic()
@@ -125,7 +164,7 @@ class Volume:
         with self._opened(path, os.O_RDONLY | os.O_NONBLOCK) as file:
             found = os.fstat(file.fileno())
             if not stat.S_ISREG(found.st_mode):
-                raise Invalid("Cannot perform that action: file is a directory.", field="file")
+                raise IsFolder
             if found.st_size > most:
                 raise Invalid(f"The file is larger than {most} bytes.", field="file")
             return file.read(most)
@@ -133,37 +172,278 @@ class Volume:
     def write(self, path: str, content: bytes) -> None:
         """Replace the file in one step, keeping mode and owner of the old one; folders on the way are made.
 
-        Links are never written through. On failure the old file is as it was.
+        Links are never written through. On failure the old file is as it was. No limit is checked: the daemon's own
+        changes of settings files must go through.
 
         Raises:
             NotFound: the path leads outside.
             Invalid: there is a folder or a link of that name.
         """
+        with self.replacing(path, size=len(content), free=True) as out:
+            out.write(content)
+
+    @contextmanager
+    def replacing(
+        self,
+        path: str,
+        *,
+        size: Bytes | int,
+        mode: int = _FILE_MODE,
+        times: tuple[int, int] | None = None,
+        free: bool = False,
+    ) -> Iterator["Incoming"]:
+        """A file that takes the place of another, or of none, when the block ends well; else nothing has changed.
+
+        At most `size` bytes can be written; they are reserved at once, unless `free`. `times` are access and
+        modification in nanoseconds.
+
+        Raises:
+            NotFound: the path leads outside.
+            Invalid: there is a folder or a link of that name.
+            NoDiskSpace: the limit would be passed.
+        """
         folder_path, name = _split(path)
         with self._made_folder(folder_path) as folder:
-            mode, uid, gid, size = _FILE_MODE, self.uid, self.gid, 0
-            try:
-                old = os.stat(name, dir_fd=folder, follow_symlinks=False)
-            except FileNotFoundError:
-                old = None
+            owner, old_size = (self.uid, self.gid), 0
+            old = _stat(folder, name)
             if old is not None:
+                if stat.S_ISDIR(old.st_mode):
+                    raise IsFolder
                 if not stat.S_ISREG(old.st_mode):
-                    raise Invalid("Cannot perform that action: file is a directory.", field="file")
-                mode, uid, gid, size = stat.S_IMODE(old.st_mode), old.st_uid, old.st_gid, old.st_size
+                    raise Special
+                mode, owner, old_size = stat.S_IMODE(old.st_mode), (old.st_uid, old.st_gid), old.st_size
+            if not free:
+                self.reserve(int(size) - old_size)
             temporary = f".{name[:200]}.{secrets.token_hex(6)}"
-            descriptor = os.open(
-                temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, mode, dir_fd=folder
-            )
+            written = 0
+            done = False
             try:
-                with os.fdopen(descriptor, "wb") as out:
-                    out.write(content)
-                    os.fchmod(out.fileno(), mode)
-                    os.fchown(out.fileno(), uid, gid)
-                os.rename(temporary, name, src_dir_fd=folder, dst_dir_fd=folder)
-            except BaseException:
-                os.unlink(temporary, dir_fd=folder)
-                raise
-            self._used += len(content) - size
+                descriptor = os.open(
+                    temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600, dir_fd=folder
+                )
+                try:
+                    with os.fdopen(descriptor, "wb", buffering=0) as raw:
+                        incoming = Incoming(raw, int(size))
+                        yield incoming
+                        written = incoming.written
+                        os.fchown(raw.fileno(), *owner)
+                        os.fchmod(raw.fileno(), mode)
+                        if times is not None:
+                            os.utime(raw.fileno(), ns=times)
+                    os.rename(temporary, name, src_dir_fd=folder, dst_dir_fd=folder)
+                    done = True
+                except BaseException:
+                    with suppress(FileNotFoundError):
+                        os.unlink(temporary, dir_fd=folder)
+                    raise
+            finally:
+                reserved = 0 if free else int(size) - old_size
+                self._add((written - old_size if done else 0) - reserved)
+
+    # Room
+
+    def reserve(self, more: int) -> None:
+        """Count `more` bytes as used, or fewer when negative.
+
+        Raises:
+            NoDiskSpace: they do not fit.
+        """
+        with self._lock:
+            if self.limit < 0 or (self.limit > 0 and more >= 0 and self._used + more > self.limit):
+                raise NoDiskSpace
+            self._used = max(self._used + more, 0)
+
+    def _add(self, more: int) -> None:
+        with self._lock:
+            self._used = max(self._used + more, 0)
+
+    # Single entries
+
+    def open_file(self, path: str) -> tuple[int, os.stat_result]:
+        """A descriptor of a regular file for reading, and what it is.
+
+        Raises:
+            NotFound: there is none, a link stands there, or the path leads outside.
+            IsFolder, Special: it is no regular file.
+        """
+        with _missing(), self._parent(path) as (folder, name):
+            descriptor = os.open(name, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=folder)
+        found = os.fstat(descriptor)
+        if stat.S_ISREG(found.st_mode):
+            return descriptor, found
+        os.close(descriptor)
+        raise IsFolder if stat.S_ISDIR(found.st_mode) else Special
+
+    def stat(self, path: str) -> os.stat_result:
+        """What stands at a path; links are not followed.
+
+        Raises:
+            NotFound: nothing, or the path leads outside.
+        """
+        if not clean(path):
+            with self._directory() as root:
+                return os.fstat(root)
+        with _missing(), self._parent(path) as (folder, name):
+            return os.stat(name, dir_fd=folder, follow_symlinks=False)
+
+    def entry(self, path: str) -> Entry:
+        """The same with its name and first bytes, as listings show it."""
+        found = self.stat(path)
+        with self._parent(path) as (folder, name):
+            return Entry(name, found, _head(folder, name, found))
+
+    def list(self, path: str) -> list[Entry]:
+        """The entries of a directory, in the wire's order; what vanishes meanwhile is left out.
+
+        Raises:
+            NotFound: there is none, or the path leads outside or over a link.
+        """
+        found = []
+        with self._folder(path) as folder, os.scandir(folder) as entries:
+            for entry in entries:
+                with suppress(FileNotFoundError):
+                    known = entry.stat(follow_symlinks=False)
+                    found.append(Entry(entry.name, known, _head(folder, entry.name, known)))
+        return in_order(found)
+
+    def make_folder(self, path: str) -> None:
+        """Make a directory and those on the way; one that is there is fine.
+
+        Raises:
+            Invalid: something else is there.
+        """
+        try:
+            with self._made_folder(clean(path)):
+                pass
+        except Outside as err:
+            raise Invalid(
+                "Cannot create directory, name conflicts with an existing file by the same name.", field="name"
+            ) from err
+
+    def rename(self, old: str, new: str) -> None:
+        """Move an entry; directories on the way are made, nothing is overwritten.
+
+        Raises:
+            NotFound: there is nothing, a path leads outside, or the root is meant.
+            Taken: something is there already.
+            Invalid: a directory would move into itself.
+        """
+        old, new = clean(old), clean(new)
+        if old == new:
+            return
+        if not old or not new:
+            raise Outside
+        if new.startswith(f"{old}/"):
+            raise Invalid("A directory cannot be moved into itself.", field="files")
+        with _missing(), self._parent(old) as (source, name):
+            os.stat(name, dir_fd=source, follow_symlinks=False)
+            folder_path, target = _split(new)
+            with self._made_folder(folder_path) as folder:
+                _move(source, name, folder, target)
+
+    def remove(self, path: str) -> None:
+        """Delete an entry and all below it; links are deleted, never followed; what is missing is fine.
+
+        Raises:
+            Outside: the root is meant, or the path leads outside.
+        """
+        if not clean(path):
+            raise Outside
+        try:
+            with self._parent(path) as (folder, name):
+                freed = _remove(folder, name)
+        except FileNotFoundError:
+            return
+        except NotADirectoryError as err:
+            raise Outside from err
+        self._add(-freed)
+
+    def chmod(self, path: str, mode: int) -> None:
+        """Set the rights of a file or directory; a link is left alone.
+
+        Raises:
+            NotFound: nothing is there, a link is, or the path leads outside.
+        """
+        with _missing(), self._parent(path) as (folder, name):
+            descriptor = os.open(name, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=folder)
+            try:
+                if stat.S_ISLNK(os.fstat(descriptor).st_mode):
+                    raise Outside
+                os.chmod(f"/proc/self/fd/{descriptor}", mode & 0o777)  # noqa: PTH101 - a descriptor, no path
+            finally:
+                os.close(descriptor)
+
+    def link(self, path: str, target: str) -> None:
+        """Make a symbolic link in place of what is no directory; it belongs to the server's user.
+
+        Raises:
+            NotFound: the path leads outside.
+            IsFolder: a directory is there.
+        """
+        folder_path, name = _split(path)
+        with self._made_folder(folder_path) as folder:
+            found = _stat(folder, name)
+            if found is not None:
+                if stat.S_ISDIR(found.st_mode):
+                    raise IsFolder
+                os.unlink(name, dir_fd=folder)
+                self._add(-found.st_size if stat.S_ISREG(found.st_mode) else 0)
+            os.symlink(target, name, dir_fd=folder)
+            os.chown(name, self.uid, self.gid, dir_fd=folder, follow_symlinks=False)
+
+    def copy(self, path: str) -> str:
+        """Copy a regular file beside itself under a free name, which is returned.
+
+        Raises:
+            NotFound: there is no regular file, or the path leads outside.
+            NoDiskSpace: there is no room.
+        """
+        try:
+            descriptor, found = self.open_file(path)
+        except (IsFolder, Special) as err:
+            raise Outside from err
+        with os.fdopen(descriptor, "rb", buffering=0) as source:
+            folder, _, name = clean(path).rpartition("/")
+            with _missing(), self._folder(folder) as place:
+                names = set(os.listdir(place))  # noqa: PTH208 - a descriptor, no path
+            target = next(free for free in copy_names(name) if free not in names)
+            whole = f"{folder}/{target}" if folder else target
+            with self.replacing(whole, size=found.st_size, mode=stat.S_IMODE(found.st_mode)) as out:
+                while chunk := source.read(_CHUNK):
+                    if not out.write(chunk):
+                        break
+        return target
+
+    def walk(self, path: str = "") -> Iterator[tuple[str, os.stat_result, int, str]]:
+        """Everything below a directory: path from it, what it is, descriptor of its folder and name; follows no link.
+
+        Descriptors hold only until the next step.
+        """
+        with self._folder(path) as folder:
+            yield from _walk(folder, "")
+
+    @contextmanager
+    def _folder(self, path: str) -> Iterator[int]:
+        """A directory's descriptor; the last part of the path is no link."""
+        with self._directory() as root, _missing():
+            descriptor = open_beneath(root, clean(path), os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+        try:
+            yield descriptor
+        finally:
+            os.close(descriptor)
+
+    @contextmanager
+    def _parent(self, path: str) -> Iterator[tuple[int, str]]:
+        """The directory an entry stands in, as a descriptor, and its name."""
+        folder, _, name = clean(path).rpartition("/")
+        if not name:
+            raise Outside
+        with self._directory() as root:
+            descriptor = open_beneath(root, folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+        try:
+            yield descriptor, name
+        finally:
+            os.close(descriptor)
 
     @contextmanager
     def _opened(self, path: str, flags: int) -> Iterator[BinaryIO]:
@@ -217,19 +497,128 @@ def _split(path: str) -> tuple[str, str]:
     return folder, name
 
 
-def _folders(root: int) -> Iterator[tuple[int, list[str]]]:
-    """Every folder below `root` (itself first) as a descriptor with the names in it; follows no link."""
-    with os.scandir(root) as entries:
-        found = [(entry.name, entry.is_dir(follow_symlinks=False)) for entry in entries]
-    yield root, [name for name, _ in found]
-    for name, is_folder in found:
-        if not is_folder:
-            continue
-        try:
-            inner = os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=root)
-        except OSError:
-            continue
-        try:
-            yield from _folders(inner)
-        finally:
-            os.close(inner)
+@contextmanager
+def _missing() -> Iterator[None]:
+    """What is not there, and what only a link leads to, is not found."""
+    try:
+        yield
+    except (FileNotFoundError, NotADirectoryError) as err:
+        raise Outside from err
+    except OSError as err:
+        if err.errno == errno.ELOOP:
+            raise Outside from err
+        raise
+
+
+def _stat(folder: int, name: str) -> os.stat_result | None:
+    try:
+        return os.stat(name, dir_fd=folder, follow_symlinks=False)
+    except FileNotFoundError:
+        return None
+
+
+def _head(folder: int, name: str, found: os.stat_result) -> bytes:
+    """The first bytes of a regular file; nothing of one that cannot be read."""
+    if not stat.S_ISREG(found.st_mode) or not found.st_size:
+        return b""
+    try:
+        descriptor = os.open(name, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=folder)
+    except OSError:
+        return b""
+    try:
+        return os.read(descriptor, SNIFFED)
+    except OSError:
+        return b""
+    finally:
+        os.close(descriptor)
+
+
+def _move(source: int, name: str, folder: int, target: str) -> None:
+    """Rename without overwriting, decided by the kernel."""
+    try:
+        rename_new(source, name, folder, target)
+    except FileExistsError as err:
+        raise Taken from err
+
+
+def _remove(folder: int, name: str) -> int:
+    """Delete an entry and everything below, however deep; how many bytes of files that were."""
+    freed, frames = 0, [_Frame(folder, [name])]
+    try:
+        while frames:
+            frame = frames[-1]
+            if not frame.names:
+                frames.pop().close()
+                if frames:  # the directory is empty now
+                    with suppress(FileNotFoundError):
+                        os.rmdir(frames[-1].names.pop(), dir_fd=frames[-1].folder)
+                continue
+            entry = frame.names[-1]
+            found = _stat(frame.folder, entry)
+            if found is not None and stat.S_ISDIR(found.st_mode):
+                frames.append(_Frame.below(frame.folder, entry))
+                continue
+            frame.names.pop()
+            with suppress(FileNotFoundError):
+                os.unlink(entry, dir_fd=frame.folder)
+                freed += found.st_size if found is not None and stat.S_ISREG(found.st_mode) else 0
+    finally:
+        for frame in frames:
+            frame.close()
+    return freed
+
+
+class _Frame:
+    """A directory that is being gone through: its descriptor, the names still to do, and its path with a slash."""
+
+    def __init__(self, folder: int, names: list[str], prefix: str = "", *, own: bool = False) -> None:
+        self.folder = folder
+        self.names = names
+        self.prefix = prefix
+        self._own = own
+
+    @classmethod
+    def below(cls, folder: int, name: str, prefix: str = "") -> "_Frame":
+        inner = os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=folder)
+        return cls(inner, os.listdir(inner), prefix, own=True)  # noqa: PTH208 - a descriptor, no path
+
+    def close(self) -> None:
+        if self._own:
+            os.close(self.folder)
+
+
+def _walk(folder: int, prefix: str) -> Iterator[tuple[str, os.stat_result, int, str]]:
+    """See `Volume.walk`; as deep as it goes."""
+    frames = [_Frame(folder, os.listdir(folder), prefix)]
+    try:
+        while frames:
+            frame = frames[-1]
+            if not frame.names:
+                frames.pop().close()
+                continue
+            name = frame.names.pop()
+            found = _stat(frame.folder, name)
+            if found is None:
+                continue
+            yield f"{frame.prefix}{name}", found, frame.folder, name
+            if stat.S_ISDIR(found.st_mode):
+                with suppress(OSError):
+                    frames.append(_Frame.below(frame.folder, name, f"{frame.prefix}{name}/"))
+    finally:
+        for frame in frames:
+            frame.close()
+
+
+def copy_names(name: str) -> Iterator[str]:
+    """Names for a copy: `a copy.txt`, `a copy 1.txt` to 50, then with the time. Source: Wings 1.11."""
+    base, dot, ending = name.rpartition(".")
+    base, ending = (base, f".{ending}") if dot else (name, "")
+    if base.endswith(".tar"):
+        base, ending = base.removesuffix(".tar"), f".tar{ending}"
+    yield f"{base} copy{ending}"
+    for number in range(1, _MOST_COPIES + 1):
+        yield f"{base} copy {number}{ending}"
+    while True:
+        moment = time.strftime("%Y-%m-%dT%H:%M:%S%z")
+        yield f"{base} copy.{moment}{ending}"
+        yield f"{base} copy.{moment}.{secrets.token_hex(3)}{ending}"

@@ -7,6 +7,7 @@ from aiohttp import web
 from rookery.wings.http import system
 from rookery.wings.http.access import Outer
 from rookery.wings.http.console import ConsoleRoutes
+from rookery.wings.http.files import FileRoutes
 from rookery.wings.http.servers import ServerRoutes
 from rookery.wings.servers.registry import Registry
 
@@ -25,7 +26,8 @@ def build(registry: Registry, further: Iterable[web.RouteDef] = ()) -> tuple[web
             response.headers.update(outer.headers(request))
 
     app.on_response_prepare.append(add_headers)
-    app.add_routes([*system.routes(node), *ServerRoutes(registry).routes(), *consoles.routes(), *further])
+    app.add_routes([*system.routes(node), *ServerRoutes(registry).routes(), *FileRoutes(registry).routes()])
+    app.add_routes([*consoles.routes(), *further])
     app.router.add_route("*", "/{unknown:.*}", _unknown)
     return app, consoles
 

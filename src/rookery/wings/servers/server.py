@@ -16,6 +16,7 @@ from rookery.protocol.problems import Conflict, Invalid, Problem
 from rookery.protocol.states import ProcessState
 from rookery.protocol.units import MiB, bytes_of_mib
 from rookery.wings.events import Bus, EventName
+from rookery.wings.files.patterns import Patterns
 from rookery.wings.files.volume import Volume
 from rookery.wings.panel.client import PanelError, ServerUnknown
 from rookery.wings.runtime.base import Console, Container, Exit, NoSuchContainer
@@ -87,6 +88,11 @@ class Server:
     def container(self) -> Container:
         """A handle on the server's container, whether or not it exists."""
         return self.node.runtime.container(self.uuid)
+
+    @property
+    def denylist(self) -> Patterns:
+        """Files its users must not touch."""
+        return Patterns.parse(self.configuration.file_denylist)
 
     def shown(self) -> dict[str, Any]:
         """The server as the API shows it."""
