@@ -22,6 +22,13 @@ def strict(path: str, root: str = "") -> str:
     return "" if found == "." else found
 
 
-def joined(root: str, name: str) -> str:
-    """A name below a root of a request; what would climb out stays at the top."""
-    return clean(f"{root}/{name}")
+def joined(root: str, name: str, volume: str = "") -> str:
+    """A name below a root of a request; what would climb out stays at the top.
+
+    A path that begins with the volume's own place `volume` is one in it.
+    """
+    found = clean(f"{root}/{name}")
+    inside = clean(volume)
+    if inside and (found == inside or found.startswith(f"{inside}/")):
+        return found.removeprefix(inside).lstrip("/")
+    return found

@@ -155,7 +155,7 @@ def _put(volume: Volume, root: str, entry: Entry, denied: Patterns, budget: Budg
 def _write(volume: Volume, path: str, entry: Entry, content: IO[bytes]) -> None:
     moment = int(entry.modified * 1_000_000_000)
     times = (moment, moment) if moment > 0 else None
-    mode = (entry.mode & 0o777 & ~0o022) or 0o644
+    mode = entry.mode & 0o777 & ~0o022
     with volume.replacing(path, size=entry.size, mode=mode, times=times) as out:
         left = entry.size
         while left:
@@ -342,7 +342,7 @@ class _Zip:
             for info in found.infolist():
                 mode = info.external_attr >> 16
                 moment = time.mktime((*info.date_time, 0, 0, -1)) if info.date_time[0] >= 1980 else 0
-                name = info.filename.replace("\\", "/")
+                name = info.filename
                 if info.is_dir():
                     yield Entry(name, "folder")
                 elif stat.S_ISLNK(mode):

@@ -16,7 +16,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, BinaryIO
 
-from rookery.protocol.problems import Conflict, Invalid, NotFound
+from rookery.protocol.problems import Invalid, NotFound
 from rookery.protocol.units import Bytes
 from rookery.wings.files.beneath import Outside, open_beneath, rename_new
 from rookery.wings.files.listing import Entry, in_order
@@ -28,7 +28,7 @@ _CHUNK = 1 << 18
 _MOST_COPIES = 50
 
 
-class NoDiskSpace(Conflict):
+class NoDiskSpace(Invalid):
     """The volume's limit would be passed."""
 
     def __init__(self) -> None:
@@ -77,6 +77,26 @@ class Incoming:
         self._left -= total
         self.written += total
         return total
+
+
+class Growing:
+    """What is being written with no length known before; what it holds counts as used at once."""
+
+    def __init__(self, volume: "Volume", out: Incoming) -> None:
+        self._volume = volume
+        self._out = out
+        self.written = 0
+
+    def write(self, content: bytes) -> int:
+        """Append; how much that was.
+
+        Raises:
+            NoDiskSpace: it does not fit.
+        """
+        self._volume.reserve(len(content))
+        self.written += len(content)
+        self._out.grow(len(content))
+        return self._out.write(content)
 
 
 class Volume:
@@ -179,7 +199,7 @@ class Volume:
             NotFound: the path leads outside.
             Invalid: there is a folder or a link of that name.
         """
-        with self.replacing(path, size=len(content), free=True) as out:
+        with self.replacing(path, size=len(content), free=True, keep_owner=True) as out:
             out.write(content)
 
     @contextmanager
@@ -191,6 +211,7 @@ class Volume:
         mode: int = _FILE_MODE,
         times: tuple[int, int] | None = None,
         free: bool = False,
+        keep_owner: bool = False,
     ) -> Iterator["Incoming"]:
         """A file that takes the place of another, or of none, when the block ends well; else nothing has changed.
 
@@ -211,7 +232,9 @@ class Volume:
                     raise IsFolder
                 if not stat.S_ISREG(old.st_mode):
                     raise Special
-                mode, owner, old_size = stat.S_IMODE(old.st_mode), (old.st_uid, old.st_gid), old.st_size
+                mode, old_size = stat.S_IMODE(old.st_mode), old.st_size
+                if keep_owner:
+                    owner = (old.st_uid, old.st_gid)
             if not free:
                 self.reserve(int(size) - old_size)
             temporary = f".{name[:200]}.{secrets.token_hex(6)}"
@@ -240,6 +263,24 @@ class Volume:
                 reserved = 0 if free else int(size) - old_size
                 self._add((written - old_size if done else 0) - reserved)
 
+    @contextmanager
+    def growing(self, path: str) -> Iterator["Growing"]:
+        """A file of unknown length that takes the place of another when the block ends well; room is taken as it grows.
+
+        Raises:
+            As `replacing`; NoDiskSpace also while it is written.
+        """
+        with suppress(Outside):
+            found = self.stat(path)
+            if stat.S_ISREG(found.st_mode):
+                self.reserve(0)
+        with self.replacing(path, size=0, free=True) as out:
+            growing = Growing(self, out)
+            try:
+                yield growing
+            finally:
+                self._add(-growing.written)
+
     # Room
 
     def reserve(self, more: int) -> None:
@@ -248,6 +289,8 @@ class Volume:
         Raises:
             NoDiskSpace: they do not fit.
         """
+        if self.limit > 0 and self._counted_at is None:
+            self.count()
         with self._lock:
             if self.limit < 0 or (self.limit > 0 and more >= 0 and self._used + more > self.limit):
                 raise NoDiskSpace
@@ -458,7 +501,11 @@ class Volume:
     @contextmanager
     def _made_folder(self, path: str) -> Iterator[int]:
         with self._directory() as root:
-            here = os.dup(root)
+            try:
+                here = open_beneath(root, path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+                path = ""
+            except (FileNotFoundError, NotADirectoryError):
+                here = os.dup(root)
         try:
             for part in path.split("/") if path else ():
                 try:

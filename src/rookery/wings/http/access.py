@@ -20,11 +20,13 @@ async def _other_slash(request: web.Request) -> web.Response | None:
     if not request.path.endswith("/") or request.path == "/":
         return None
     path = request.path.rstrip("/")
+    query = f"?{request.rel_url.raw_query_string}" if request.rel_url.raw_query_string else ""
     if "//" in request.path:
         return None
     match = await request.app.router.resolve(request.clone(rel_url=request.rel_url.with_path(path)))
     if match.http_exception is not None or "unknown" in match:
         return None
+    path += query
     if request.method == "GET":
         body = f'<a href="{path}">Moved Permanently</a>.\n\n'.encode()
         return web.Response(

@@ -8,7 +8,9 @@ from rookery.wings.http import system
 from rookery.wings.http.access import Outer
 from rookery.wings.http.console import ConsoleRoutes
 from rookery.wings.http.files import FileRoutes
+from rookery.wings.http.pulls import PullRoutes
 from rookery.wings.http.servers import ServerRoutes
+from rookery.wings.http.signed import SignedRoutes
 from rookery.wings.servers.registry import Registry
 
 _PUBLIC = ("/download/", "/upload/", "/api/transfers")
@@ -22,11 +24,13 @@ def build(registry: Registry, further: Iterable[web.RouteDef] = ()) -> tuple[web
     app = web.Application(middlewares=[outer.layer], client_max_size=1 << 40)
 
     async def add_headers(request: web.Request, response: web.StreamResponse) -> None:
-        if isinstance(response, web.WebSocketResponse):
+        if not isinstance(response, web.Response):  # sent while the handler runs
             response.headers.update(outer.headers(request))
 
     app.on_response_prepare.append(add_headers)
-    app.add_routes([*system.routes(node), *ServerRoutes(registry).routes(), *FileRoutes(registry).routes()])
+    app.add_routes([*system.routes(node), *ServerRoutes(registry).routes()])
+    app.add_routes([*FileRoutes(registry).routes(), *PullRoutes(registry).routes()])
+    app.add_routes(SignedRoutes(registry, outer.client_ip).routes())
     app.add_routes([*consoles.routes(), *further])
     app.router.add_route("*", "/{unknown:.*}", _unknown)
     return app, consoles

@@ -3,7 +3,6 @@
 import os
 import re
 from typing import Any
-from urllib.parse import quote
 
 from aiohttp import web
 
@@ -12,8 +11,8 @@ from rookery.wings.files.archives import compress
 from rookery.wings.files.beneath import Outside
 from rookery.wings.files.mime import SNIFFED, sniff, sniff_short
 from rookery.wings.files.paths import joined, strict
-from rookery.wings.files.unpack import unpack
-from rookery.wings.files.volume import IsFolder, NoDiskSpace, Volume, clean
+from rookery.wings.files.unpack import UnknownFormat, unpack
+from rookery.wings.files.volume import IsFolder, NoDiskSpace, Taken, Volume, clean
 from rookery.wings.http.bodies import read_object, refused, texts
 from rookery.wings.http.problems import HttpProblem, json_answer
 from rookery.wings.http.streams import receive, send_file
@@ -82,13 +81,16 @@ class FileRoutes:
         pairs = [_fields(item, "from", "to") for item in body["files"] or ()]
         if not pairs:
             raise HttpProblem(422, "No files to move or rename were provided.")
-        root = body["root"] or ""
-        moves = [(joined(root, old), joined(root, new)) for old, new in pairs]
+        root, here = body["root"] or "", server.volume.root
+        moves = [(joined(root, old, here), joined(root, new, here)) for old, new in pairs]
         for old, new in moves:
             server.denylist.check(old)
             server.denylist.check(new)
         for old, new in moves:
-            await in_thread(_rename, server.volume, old, new)
+            try:
+                await in_thread(_rename, server.volume, old, new)
+            except Taken as err:
+                raise HttpProblem(400, err.detail) from err
         return _done()
 
     async def copy(self, request: web.Request) -> web.Response:
@@ -118,7 +120,7 @@ class FileRoutes:
         """Make a directory and those on the way."""
         server = self._server(request)
         body = await read_object(request, name=str, path=str)
-        await in_thread(server.volume.make_folder, joined(body["path"] or "", body["name"] or ""))
+        await in_thread(server.volume.make_folder, joined(body["path"] or "", body["name"] or "", server.volume.root))
         return _done()
 
     async def delete(self, request: web.Request) -> web.Response:
@@ -129,7 +131,7 @@ class FileRoutes:
         if not names:
             raise HttpProblem(422, "No files were specified for deletion.")
         for name in names:
-            await in_thread(server.volume.remove, joined(body["root"] or "", name))
+            await in_thread(server.volume.remove, joined(body["root"] or "", name, server.volume.root))
         return _done()
 
     async def chmod(self, request: web.Request) -> web.Response:
@@ -143,7 +145,7 @@ class FileRoutes:
         for name, text in pairs:
             if not re.fullmatch(r"[0-7]{1,11}", text) or int(text, 8) >= 1 << 32:
                 raise HttpProblem(400, "Invalid file mode.")
-            modes.append((joined(body["root"] or "", name), int(text, 8)))
+            modes.append((joined(body["root"] or "", name, server.volume.root), int(text, 8)))
         for path, mode in modes:
             await in_thread(_chmod, server.volume, path, mode)
         return _done()
@@ -169,7 +171,11 @@ class FileRoutes:
         server = self._server(request)
         body = await read_object(request, root=str, file=str)
         root = clean(body["root"] or "")
-        await in_thread(unpack, server.volume, root, joined(root, body["file"] or ""), server.denylist)
+        file = joined(root, body["file"] or "")
+        try:
+            await in_thread(unpack, server.volume, root, file, server.denylist)
+        except UnknownFormat as err:
+            raise HttpProblem(400, err.detail) from err
         return _done()
 
 
@@ -232,9 +238,4 @@ def attachment(path: str) -> dict[str, str]:
     name = path.rpartition("/")[2]
     escaped = name.replace("\\", "\\\\").replace('"', '\\"')
     shown = "".join(char if char.isprintable() else "_" for char in escaped)
-    value = f'attachment; filename="{shown}"'
-    try:
-        value.encode("ascii")
-    except UnicodeEncodeError:
-        value += f"; filename*=UTF-8''{quote(name)}"
-    return {"Content-Disposition": value}
+    return {"Content-Disposition": f'attachment; filename="{shown}"'}

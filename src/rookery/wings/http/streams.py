@@ -1,10 +1,12 @@
 """Bytes between sockets and volumes, with a bounded amount of memory."""
 
 import os
+from collections.abc import AsyncIterator
 
 from aiohttp import StreamReader, web
 
-from rookery.wings.files.volume import Incoming, Volume
+from rookery.wings.files.filling import fill
+from rookery.wings.files.volume import Volume
 from rookery.wings.http.problems import GENERIC, HttpProblem
 from rookery.wings.threads import in_thread
 
@@ -46,29 +48,13 @@ async def receive(volume: Volume, path: str, source: StreamReader, size: int) ->
         HttpProblem: fewer came.
         Problem: as `Volume.replacing`.
     """
-    context = volume.replacing(path, size=size)
-    out: Incoming = await in_thread(context.__enter__)
-    try:
-        left = size
-        while left:
-            chunk = await source.read(min(_CHUNK, left))
-            if not chunk:
-                raise _too_short()
-            await in_thread(out.write, chunk)
-            left -= len(chunk)
-    except BaseException as err:
-        await in_thread(_leave, context, err)
-        raise
-    await in_thread(context.__exit__, None, None, None)
+    await fill(volume.replacing(path, size=size), _exactly(source, size))
 
 
-def _too_short() -> HttpProblem:
-    return HttpProblem(500, GENERIC, with_request=True)
-
-
-def _leave(context: object, err: BaseException) -> None:
-    try:
-        context.__exit__(type(err), err, err.__traceback__)  # type: ignore[attr-defined]  # a context manager
-    except BaseException as same:
-        if same is not err:
-            raise
+async def _exactly(source: StreamReader, size: int) -> AsyncIterator[bytes]:
+    while size:
+        chunk = await source.read(min(_CHUNK, size))
+        if not chunk:
+            raise HttpProblem(500, GENERIC, with_request=True)
+        yield chunk
+        size -= len(chunk)

@@ -17,6 +17,7 @@ from rookery.protocol.states import ProcessState
 from rookery.protocol.units import MiB, bytes_of_mib
 from rookery.wings.events import Bus, EventName
 from rookery.wings.files.patterns import Patterns
+from rookery.wings.files.pull import Pulls
 from rookery.wings.files.volume import Volume
 from rookery.wings.panel.client import PanelError, ServerUnknown
 from rookery.wings.runtime.base import Console, Container, Exit, NoSuchContainer
@@ -55,6 +56,7 @@ class Server:
             gid=config.system.user.gid,
             limit=bytes_of_mib(MiB(configuration.build.disk_space)),
         )
+        self.pulls = Pulls(self.volume)
         self.events = Bus()
         self.state = ProcessState.OFFLINE
         self.usage = Usage()
