@@ -117,9 +117,7 @@ class _Exactly:
     def read(self, most: int = -1) -> bytes:
         size = self._left if most < 0 else min(most, self._left)
         found = self._file.read(size)
-        if len(found) < size:
-            more = b"\0" if not found else b""
-            found = found or more * size
+        found += bytes(size - len(found))
         self._left -= len(found)
         self._progress(len(found))
         return found

@@ -49,6 +49,10 @@ class Special(Invalid):
         super().__init__("Cannot open files of this type.", field="file")
 
 
+class Missing(Outside):
+    """There is nothing at a path that stays inside."""
+
+
 class Taken(Invalid):
     """There is something where an entry is to go."""
 
@@ -108,7 +112,9 @@ class Volume:
         self.gid = gid
         self.limit = limit
         self._lock = threading.Lock()
+        self._counting = threading.Lock()
         self._used = 0
+        self._grown = 0
         self._counted_at: float | None = None
 
     # The folder itself
@@ -159,13 +165,15 @@ class Volume:
 
     def count(self) -> Bytes:
         """Count the bytes of all regular files anew: apparent sizes, a file with several names once per name."""
-        total = 0
+        with self._lock:
+            before = self._grown
         try:
             with self._directory() as root:
                 total = sum(found.st_size for _, found, _, _ in _walk(root, "") if stat.S_ISREG(found.st_mode))
         except FileNotFoundError:
             total = 0
-        self._used, self._counted_at = total, time.monotonic()
+        with self._lock:  # what was written meanwhile may have been missed: better counted twice until the next time
+            self._used, self._counted_at = total + self._grown - before, time.monotonic()
         return Bytes(total)
 
     def is_full(self) -> bool:
@@ -290,11 +298,14 @@ class Volume:
             NoDiskSpace: they do not fit.
         """
         if self.limit > 0 and self._counted_at is None:
-            self.count()
+            with self._counting:  # the others wait for the first count
+                if self._counted_at is None:
+                    self.count()
         with self._lock:
             if self.limit < 0 or (self.limit > 0 and more >= 0 and self._used + more > self.limit):
                 raise NoDiskSpace
             self._used = max(self._used + more, 0)
+            self._grown += max(more, 0)
 
     def _add(self, more: int) -> None:
         with self._lock:
@@ -549,7 +560,9 @@ def _missing() -> Iterator[None]:
     """What is not there, and what only a link leads to, is not found."""
     try:
         yield
-    except (FileNotFoundError, NotADirectoryError) as err:
+    except FileNotFoundError as err:
+        raise Missing from err
+    except NotADirectoryError as err:
         raise Outside from err
     except OSError as err:
         if err.errno == errno.ELOOP:

@@ -13,7 +13,8 @@ from rookery.wings.http.servers import ServerRoutes
 from rookery.wings.http.signed import SignedRoutes
 from rookery.wings.servers.registry import Registry
 
-_PUBLIC = ("/download/", "/upload/", "/api/transfers")
+_PUBLIC = {"GET": ("/download/file", "/download/backup"), "POST": ("/upload/file", "/api/transfers")}
+"""Routes whose callers show a signed token."""
 
 
 def build(registry: Registry, further: Iterable[web.RouteDef] = ()) -> tuple[web.Application, ConsoleRoutes]:
@@ -45,7 +46,7 @@ def _is_public(request: web.Request) -> bool:
     path, method = request.path, request.method
     if path.startswith("/api/servers/") and path.endswith("/ws") and path.count("/") == 4:
         return method == "GET"
-    return method in ("GET", "POST") and path.startswith(_PUBLIC)
+    return path in _PUBLIC.get(method, ())
 
 
 ClientIp = Callable[[web.Request], str]

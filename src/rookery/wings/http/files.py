@@ -12,7 +12,7 @@ from rookery.wings.files.beneath import Outside
 from rookery.wings.files.mime import SNIFFED, sniff, sniff_short
 from rookery.wings.files.paths import joined, strict
 from rookery.wings.files.unpack import UnknownFormat, unpack
-from rookery.wings.files.volume import IsFolder, NoDiskSpace, Taken, Volume, clean
+from rookery.wings.files.volume import IsFolder, Missing, NoDiskSpace, Taken, Volume, clean
 from rookery.wings.http.bodies import read_object, refused, texts
 from rookery.wings.http.problems import HttpProblem, json_answer
 from rookery.wings.http.streams import receive, send_file
@@ -86,11 +86,14 @@ class FileRoutes:
         for old, new in moves:
             server.denylist.check(old)
             server.denylist.check(new)
-        for old, new in moves:
+        failed: Problem | None = None
+        for old, new in moves:  # one that fails keeps none of the others
             try:
                 await in_thread(_rename, server.volume, old, new)
-            except Taken as err:
-                raise HttpProblem(400, err.detail) from err
+            except Problem as err:
+                failed = failed or err
+        if failed is not None:
+            raise HttpProblem(400, failed.detail) if isinstance(failed, Taken) else failed
         return _done()
 
     async def copy(self, request: web.Request) -> web.Response:
@@ -195,24 +198,12 @@ def _fields(item: Any, *names: str) -> tuple[str, ...]:
 
 def _rename(volume: Volume, old: str, new: str) -> None:
     """One move; what is not there is no failure."""
-    if old != new and old:
+    if old and old != new:
         try:
             volume.stat(old)
-        except Outside:
-            if _exists_beside(volume, old):
-                raise
+        except Missing:
             return
     volume.rename(old, new)
-
-
-def _exists_beside(volume: Volume, path: str) -> bool:
-    """Whether the path fails for another reason than that its last part is missing."""
-    folder = path.rpartition("/")[0]
-    try:
-        volume.list(folder)
-    except Problem:
-        return True
-    return False
 
 
 def _chmod(volume: Volume, path: str, mode: int) -> None:

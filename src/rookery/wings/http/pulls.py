@@ -4,7 +4,7 @@ from aiohttp import web
 
 from rookery.protocol.problems import NotFound
 from rookery.wings.files.paths import joined
-from rookery.wings.files.pull import Pull, quietly
+from rookery.wings.files.pull import BadUrl, Pull, TooManyPulls, quietly
 from rookery.wings.http.bodies import read_object, refused
 from rookery.wings.http.problems import HttpProblem, json_answer
 from rookery.wings.servers.registry import Registry
@@ -59,7 +59,10 @@ class PullRoutes:
             use_header=bool(body["use_header"]),
         )
         server.volume.reserve(0)
-        task = server.pulls.begin(pull, server.denylist)
+        try:
+            task = server.pulls.begin(pull, server.denylist)
+        except (BadUrl, TooManyPulls) as err:
+            raise HttpProblem(400, err.detail) from err
         if not body["foreground"]:
             server.spawn(quietly(task, pull.url), "pull")
             return json_answer({"identifier": pull.identifier}, 202)

@@ -20,7 +20,6 @@ from rookery.wings.threads import in_thread
 from rookery.wings.tokens import TokenProblem, read_token
 
 _GONE = "The requested resource was not found on this server."
-_IS_FOLDER = "Cannot write file, name conflicts with an existing directory by the same name."
 _MIB = 1024 * 1024
 _OTHER_DOORS = ("file_path", "backup_uuid", "permissions")
 """Claims of tokens for other routes: a token opens the one door it was made for."""
@@ -44,6 +43,8 @@ class SignedRoutes:
         """A file, whole or a range of it."""
         claims, server = admit(self._registry, request, "file-download", needs="file_path")
         path = clean(str(claims["file_path"]))
+        if not path:
+            raise HttpProblem(404, _GONE)
         server.denylist.check(path)
         try:
             descriptor, found = await in_thread(server.volume.open_file, path)
@@ -83,10 +84,7 @@ class SignedRoutes:
             raise NotFound("The requested resources was not found on the system.")
         server.denylist.check(path)
         limit = server.node.config.api.upload_limit
-        try:
-            await fill(server.volume.growing(path), _pieces(part, name, limit))
-        except IsFolder as err:
-            raise HttpProblem(400, _IS_FOLDER) from err
+        await fill(server.volume.growing(path), _pieces(part, name, limit))
         await server.node.activity.record(
             server.uuid,
             "server:file.uploaded",
