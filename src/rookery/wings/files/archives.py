@@ -67,11 +67,12 @@ def write_archive(
 
 
 def _gzip(library: object, sink: Sink, level: int) -> IO[bytes]:
-    """The compressor; the library has levels 0 to 3, level 9 is zlib's."""
-    if level == 9:
+    """The compressor; the fast library has neither a level 9 nor one that compresses nothing."""
+    if level in (0, 9):
         import gzip
 
-        return cast("IO[bytes]", gzip.GzipFile(fileobj=cast("IO[bytes]", sink), mode="wb", compresslevel=9, mtime=0))
+        plain = gzip.GzipFile(fileobj=cast("IO[bytes]", sink), mode="wb", compresslevel=level, mtime=0)
+        return cast("IO[bytes]", plain)
     opened = library.open(sink, "wb", compresslevel=level, threads=1, block_size=_BLOCK)  # type: ignore[attr-defined]
     return cast("IO[bytes]", opened)
 

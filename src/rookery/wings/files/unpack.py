@@ -16,9 +16,10 @@ import tempfile
 import time
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import IO, Protocol, cast
 
 from rookery.protocol.problems import Conflict, Invalid, Unavailable
@@ -31,6 +32,9 @@ _RATIO = 2000
 """How many times its size an archive may unpack to; real ones stay far below."""
 _FREE = 1 << 30
 """Bytes below which the ratio does not matter."""
+
+
+NOTHING = Patterns.parse(())
 
 
 class UnknownFormat(Invalid):
@@ -97,6 +101,43 @@ def unpack(volume: Volume, root: str, path: str, denied: Patterns) -> None:
                 raise NoDiskSpace
         for entry in archive.entries():
             _put(volume, root, entry, denied, budget)
+
+
+def check(volume: Volume, path: Path, *, alone: bool) -> None:
+    """Read an archive of the node to its end; with `alone` it must fit where nothing else is.
+
+    Raises:
+        Broken, UnknownFormat: it is not whole, or no archive.
+        NoDiskSpace: it is larger than the volume may be.
+    """
+    total = 0
+    with path.open("rb") as file, _broken():
+        for entry in _recognise(file, path.name).entries():
+            total += entry.size
+            if entry.content is not None:
+                while entry.content.read(_BLOCK):
+                    pass
+    if volume.limit < 0 or (alone and 0 < volume.limit < total):
+        raise NoDiskSpace
+
+
+def restore(volume: Volume, path: Path, *, truncate: bool, say: Callable[[str], None]) -> None:
+    """Put everything of an archive of the node into the volume, which is emptied first with `truncate`.
+
+    `say` hears each name. Call `check` before.
+
+    Raises:
+        Broken, NoDiskSpace: see there; what came before stays.
+    """
+    if truncate:
+        for entry in volume.list(""):
+            volume.remove(entry.name)
+    with path.open("rb") as file, _broken():
+        budget = Budget(path.stat().st_size)
+        for found in _recognise(file, path.name).entries():
+            if found.kind == "file":
+                say(found.name)
+            _put(volume, "", found, NOTHING, budget)
 
 
 @contextmanager

@@ -4,8 +4,10 @@ from collections.abc import Callable, Iterable
 
 from aiohttp import web
 
+from rookery.wings.backups.service import Backups
 from rookery.wings.http import system
 from rookery.wings.http.access import Outer
+from rookery.wings.http.backups import BackupRoutes
 from rookery.wings.http.console import ConsoleRoutes
 from rookery.wings.http.files import FileRoutes
 from rookery.wings.http.pulls import PullRoutes
@@ -31,7 +33,9 @@ def build(registry: Registry, further: Iterable[web.RouteDef] = ()) -> tuple[web
     app.on_response_prepare.append(add_headers)
     app.add_routes([*system.routes(node), *ServerRoutes(registry).routes()])
     app.add_routes([*FileRoutes(registry).routes(), *PullRoutes(registry).routes()])
-    app.add_routes(SignedRoutes(registry, outer.client_ip).routes())
+    backups = Backups(node)
+    app.add_routes(BackupRoutes(registry, backups).routes())
+    app.add_routes(SignedRoutes(registry, backups, outer.client_ip).routes())
     app.add_routes([*consoles.routes(), *further])
     app.router.add_route("*", "/{unknown:.*}", _unknown)
     return app, consoles

@@ -1,5 +1,6 @@
 """Routes a browser uses by a token in the address: downloads and uploads. Source: Wings 1.11, signed routes."""
 
+import os
 import posixpath
 import re
 from collections.abc import AsyncIterator
@@ -8,6 +9,7 @@ from typing import Any
 from aiohttp import BodyPartReader, web
 
 from rookery.protocol.problems import NotFound
+from rookery.wings.backups.service import Backups, NoBackup
 from rookery.wings.files.filling import fill
 from rookery.wings.files.paths import joined
 from rookery.wings.files.volume import IsFolder, clean
@@ -28,14 +30,16 @@ _OTHER_DOORS = ("file_path", "backup_uuid", "permissions")
 class SignedRoutes:
     """Handlers over the registry; who calls is decided by the token alone."""
 
-    def __init__(self, registry: Registry, client_ip: Any) -> None:
+    def __init__(self, registry: Registry, backups: Backups, client_ip: Any) -> None:
         self._registry = registry
+        self._backups = backups
         self._client_ip = client_ip
 
     def routes(self) -> list[web.RouteDef]:
         """All of them."""
         return [
             web.get("/download/file", self.download, allow_head=False),
+            web.get("/download/backup", self.download_backup, allow_head=False),
             web.post("/upload/file", self.upload),
         ]
 
@@ -50,11 +54,17 @@ class SignedRoutes:
             descriptor, found = await in_thread(server.volume.open_file, path)
         except IsFolder as err:
             raise HttpProblem(404, _GONE) from err
-        headers = {"Content-Type": "application/octet-stream", **attachment(path)}
-        first, size = _range(request, found.st_size)
-        if size != found.st_size:
-            headers["Content-Range"] = f"bytes {first}-{first + size - 1}/{found.st_size}"
-        return await send_file(request, descriptor, size, headers, first=first)
+        return await _send(request, descriptor, found.st_size, path)
+
+    async def download_backup(self, request: web.Request) -> web.StreamResponse:
+        """The archive of a backup kept on this node."""
+        claims, _ = admit(self._registry, request, "backup-download", needs="backup_uuid")
+        try:
+            path = self._backups.find(str(claims["backup_uuid"]))
+        except NoBackup as err:
+            raise HttpProblem(404, err.detail) from err
+        descriptor = await in_thread(os.open, path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        return await _send(request, descriptor, os.fstat(descriptor).st_size, path.name)
 
     async def upload(self, request: web.Request) -> web.Response:
         """Files of a form, each written as it comes and put in place when it is whole."""
@@ -103,6 +113,15 @@ async def _pieces(part: BodyPartReader, name: str, limit: int) -> AsyncIterator[
         if left < 0:
             raise HttpProblem(400, f"File {name} is larger than the maximum file upload size of {limit} MB.")
         yield bytes(chunk)
+
+
+async def _send(request: web.Request, descriptor: int, whole: int, name: str) -> web.StreamResponse:
+    """The file, or the range of it that is asked for, to be kept under its name."""
+    headers = {"Content-Type": "application/octet-stream", **attachment(name)}
+    first, size = _range(request, whole)
+    if size != whole:
+        headers["Content-Range"] = f"bytes {first}-{first + size - 1}/{whole}"
+    return await send_file(request, descriptor, size, headers, first=first)
 
 
 def admit(registry: Registry, request: web.Request, scope: str, *, needs: str | None) -> tuple[dict[str, Any], Server]:

@@ -1,0 +1,1 @@
+"""Backups of servers: made, kept here or in a bucket, restored."""
