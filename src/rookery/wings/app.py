@@ -29,6 +29,7 @@ from rookery.wings.servers.node import Node
 from rookery.wings.servers.registry import Registry
 from rookery.wings.servers.spec import node_network
 from rookery.wings.sftp.host_key import ensure_host_key
+from rookery.wings.sftp.server import SftpListener
 from rookery.wings.store import Store
 from rookery.wings.threads import in_thread
 from rookery.wings.tokens import Tokens
@@ -49,6 +50,7 @@ class Wings:
         self.registry = Registry(self.node)
         self._consoles: ConsoleRoutes | None = None
         self._runner: web.AppRunner | None = None
+        self._sftp: SftpListener | None = None
 
     async def run(self, stop: asyncio.Event) -> None:
         """Serve until `stop` is set; game servers go on afterwards.
@@ -60,8 +62,10 @@ class Wings:
             await self.registry.load()
             await self._prepare_network()
             await in_thread(self.node.config_file.save, self.node.config)
-            await in_thread(ensure_host_key, self.node.config.system.data)
+            host_key = await in_thread(ensure_host_key, self.node.config.system.data)
             await self._listen()
+            self._sftp = SftpListener(self.registry, host_key)
+            await self._sftp.start()
             async with asyncio.TaskGroup() as tasks:
                 background = [
                     tasks.create_task(self._restore(), name="restore"),
@@ -116,6 +120,8 @@ class Wings:
             await in_thread(self.registry.write_states)
         if self._consoles is not None:
             await self._consoles.close_all()
+        if self._sftp is not None:
+            await self._sftp.close()
         await self.registry.close()
         if self._runner is not None:
             await self._runner.cleanup()

@@ -4,6 +4,7 @@ Blocking code; callers cross into the thread pool once per operation. Every path
 directory descriptor (`beneath`), so no path, link or race leads out of it.
 """
 
+import builtins
 import errno
 import os
 import secrets
@@ -426,6 +427,120 @@ class Volume:
                 os.chmod(f"/proc/self/fd/{descriptor}", mode & 0o777)  # noqa: PTH101 - a descriptor, no path
             finally:
                 os.close(descriptor)
+
+    def names(self, path: str) -> "builtins.list[tuple[str, os.stat_result]]":
+        """The entries of a directory without a look into them; see `list`."""
+        found = []
+        with self._folder(path) as folder, os.scandir(folder) as entries:
+            for entry in entries:
+                with suppress(FileNotFoundError):
+                    found.append((entry.name, entry.stat(follow_symlinks=False)))
+        return found
+
+    def stat_through(self, path: str) -> os.stat_result:
+        """What stands at a path; a link that stays inside is followed.
+
+        Raises:
+            NotFound: nothing, or it leads outside.
+        """
+        with self._directory() as root, _missing():
+            descriptor = open_beneath(root, clean(path), os.O_PATH)
+        try:
+            return os.fstat(descriptor)
+        finally:
+            os.close(descriptor)
+
+    def link_target(self, path: str) -> str:
+        """Where a link leads, as it was written.
+
+        Raises:
+            NotFound: nothing is there, or the path leads outside.
+            OSError: it is no link.
+        """
+        with _missing(), self._parent(path) as (folder, name):
+            return os.readlink(name, dir_fd=folder)
+
+    def new_link(self, path: str, target: str) -> None:
+        """Make a link where nothing is; see `link`.
+
+        Raises:
+            Taken: something is.
+        """
+        with suppress(Missing):
+            self.stat(path)
+            raise Taken
+        self.link(path, target)
+
+    def set_times(self, path: str, times: tuple[int, int]) -> None:
+        """Set when an entry was read and changed, in nanoseconds; a link's own.
+
+        Raises:
+            NotFound: nothing is there, or the path leads outside.
+        """
+        with _missing(), self._parent(path) as (folder, name):
+            os.utime(name, ns=times, dir_fd=folder, follow_symlinks=False)
+
+    def replace_by(self, old: str, new: str) -> None:
+        """Move a file in place of another file in one step.
+
+        Raises:
+            NotFound: one of them is not there, or a path leads outside.
+            IsFolder: one of them is a directory.
+        """
+        with _missing(), self._parent(old) as (source, name), self._parent(new) as (folder, target):
+            found = [os.stat(name, dir_fd=source, follow_symlinks=False)]
+            found.append(os.stat(target, dir_fd=folder, follow_symlinks=False))
+            if any(stat.S_ISDIR(each.st_mode) for each in found):
+                raise IsFolder
+            os.rename(name, target, src_dir_fd=source, dst_dir_fd=folder)
+        self._add(-found[1].st_size if stat.S_ISREG(found[1].st_mode) else 0)
+
+    def open_to_write(self, path: str, *, create: bool, exclusive: bool, truncate: bool) -> tuple[int, int]:
+        """A descriptor of a regular file for reading and writing in place, and its size.
+
+        Raises:
+            NotFound, Taken, IsFolder, Special, NoDiskSpace: see `handles.Handle.open`.
+        """
+        self._check_room()
+        folder_path, name = _split(path)
+        opener = self._made_folder(folder_path) if create else self._folder(folder_path)
+        flags = os.O_RDWR | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC
+        with opener as folder:
+            old = _stat(folder, name)
+            if old is None:
+                if not create:
+                    raise Missing
+                descriptor = os.open(name, flags | os.O_CREAT | os.O_EXCL, _FILE_MODE, dir_fd=folder)
+                os.fchmod(descriptor, _FILE_MODE)
+                os.fchown(descriptor, self.uid, self.gid)
+                return descriptor, 0
+            if exclusive:
+                raise Taken
+            if stat.S_ISDIR(old.st_mode):
+                raise IsFolder
+            if not stat.S_ISREG(old.st_mode):
+                raise Special
+            descriptor = os.open(name, flags, dir_fd=folder)
+        found = os.fstat(descriptor)
+        size = found.st_size
+        if (found.st_uid, found.st_gid) != (self.uid, self.gid):
+            os.fchown(descriptor, self.uid, self.gid)
+        if truncate:
+            os.ftruncate(descriptor, 0)
+            self._add(-size)
+            size = 0
+        return descriptor, size
+
+    def _check_room(self) -> None:
+        """Refuse when nothing more fits at all.
+
+        Raises:
+            NoDiskSpace: nothing does.
+        """
+        if self.limit > 0 and self._counted_at is None:
+            self.count()
+        if self.limit < 0 or 0 < self.limit <= self._used:
+            raise NoDiskSpace
 
     def link(self, path: str, target: str) -> None:
         """Make a symbolic link in place of what is no directory; it belongs to the server's user.

@@ -12,7 +12,7 @@ def ensure_host_key(data: str) -> Path:
     path = Path(data, ".sftp", "id_ed25519")
     if not path.exists():
         path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
-        key = Ed25519PrivateKey.generate().private_bytes(Encoding.PEM, PrivateFormat.OpenSSH, NoEncryption())
+        key = Ed25519PrivateKey.generate().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(descriptor, "wb") as out:
             out.write(key)

@@ -1,0 +1,120 @@
+"""The SFTP listener of a node. Source: Wings 1.11 SFTP: algorithms, version, channels."""
+
+import asyncio
+import contextlib
+from pathlib import Path
+
+import asyncssh
+import structlog
+
+from rookery.protocol.problems import Invalid
+from rookery.wings.servers.registry import Registry
+from rookery.wings.sftp.login import Login
+from rookery.wings.sftp.rights import Rights
+from rookery.wings.sftp.session import Session
+from rookery.wings.sftp.wire import install
+
+log = structlog.get_logger()
+_KEX = [
+    "mlkem768x25519-sha256",
+    "sntrup761x25519-sha512@openssh.com",
+    "curve25519-sha256",
+    "curve25519-sha256@libssh.org",
+    "ecdh-sha2-nistp256",
+    "ecdh-sha2-nistp384",
+    "ecdh-sha2-nistp521",
+    "diffie-hellman-group14-sha256",
+]
+_CIPHERS = [
+    "aes128-gcm@openssh.com",
+    "chacha20-poly1305@openssh.com",
+    "aes256-gcm@openssh.com",
+    "aes128-ctr",
+    "aes192-ctr",
+    "aes256-ctr",
+]
+_MACS = ["hmac-sha2-256-etm@openssh.com", "hmac-sha2-256"]
+_HANDSHAKE_SECONDS = 30
+_LOOK_SECONDS = 1.0
+_KEEPALIVE_SECONDS = 60
+
+
+class SftpListener:
+    """Takes connections until it is closed; ends those whose rights have ended."""
+
+    def __init__(self, registry: Registry, host_key: Path) -> None:
+        self._registry = registry
+        self._host_key = host_key
+        self._open: set[Rights] = set()
+        self._listener: asyncssh.SSHAcceptor | None = None
+        self._watch: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Begin to listen.
+
+        Raises:
+            Invalid: the address or the key cannot be used.
+        """
+        install()
+        sftp = self._registry.node.config.system.sftp
+        try:
+            self._listener = await asyncssh.listen(
+                sftp.bind_address,
+                sftp.bind_port,
+                server_factory=lambda: Login(self._registry, self._open),
+                server_host_keys=[str(self._host_key)],
+                server_version="Go",
+                kex_algs=[name for name in _KEX if name in _known()],
+                encryption_algs=_CIPHERS,
+                mac_algs=_MACS,
+                compression_algs=["none"],
+                sftp_factory=_session,
+                sftp_version=3,
+                allow_pty=False,
+                kbdint_auth=False,
+                agent_forwarding=False,
+                login_timeout=_HANDSHAKE_SECONDS,
+                keepalive_interval=_KEEPALIVE_SECONDS,
+                backlog=256,
+            )
+        except OSError as err:
+            reason = err.strerror or err
+            raise Invalid(f"SFTP cannot listen on {sftp.bind_address}:{sftp.bind_port}: {reason}.") from err
+        except (asyncssh.KeyImportError, ValueError) as err:
+            raise Invalid(f"The SFTP host key cannot be used: {err}.") from err
+        self._watch = asyncio.create_task(self._end_lapsed(), name="sftp:rights")
+        log.info("SFTP listens", host=sftp.bind_address, port=sftp.bind_port)
+
+    async def _end_lapsed(self) -> None:
+        """End sessions of servers that are suspended, gone, or held by something else."""
+        while True:
+            await asyncio.sleep(_LOOK_SECONDS)
+            for rights in list(self._open):
+                if not rights.holds():
+                    self._open.discard(rights)
+                    rights.connection.close()
+
+    async def close(self) -> None:
+        """End the listener and all connections."""
+        if self._watch is not None:
+            self._watch.cancel()
+        if self._listener is not None:
+            self._listener.close()
+            for rights in list(self._open):
+                rights.connection.abort()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(3):
+                    await self._listener.wait_closed()
+
+
+def _known() -> set[str]:
+    from asyncssh.kex import get_kex_algs
+
+    return {name.decode() for name in get_kex_algs()}
+
+
+def _session(channel: "asyncssh.SSHServerChannel[bytes]") -> Session:
+    login = channel.get_connection().get_owner()
+    assert isinstance(login, Login)
+    assert login.rights is not None
+    return Session(channel, login.rights)
