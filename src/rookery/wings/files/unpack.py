@@ -140,6 +140,24 @@ def restore(volume: Volume, path: Path, *, truncate: bool, say: Callable[[str], 
             _put(volume, "", found, NOTHING, budget)
 
 
+def unpack_stream(volume: Volume, stream: IO[bytes], denied: Patterns) -> None:
+    """Unpack a gzipped tar as it comes into the top of a volume, and close the stream.
+
+    Raises:
+        Broken, Bomb, NoDiskSpace: see there; what came before stays.
+    """
+    from isal import igzip
+
+    with stream, _broken(), igzip.open(stream, "rb") as inner:  # type: ignore[no-untyped-call]
+        with tarfile.open(fileobj=cast("IO[bytes]", inner), mode="r|") as tar:
+            for entry in _members(tar):
+                _put(volume, "", entry, denied, _Unbounded())
+        while inner.read(_BLOCK):
+            pass
+        while stream.read(_BLOCK):
+            pass
+
+
 @contextmanager
 def _broken() -> Iterator[None]:
     try:
@@ -171,6 +189,13 @@ class Budget:
         self._entries -= 1
         if self._left < 0 or self._entries < 0:
             raise Bomb
+
+
+class _Unbounded(Budget):
+    """For what another node sends: its servers are bounded by their own limits."""
+
+    def __init__(self) -> None:
+        super().__init__(1 << 50)
 
 
 def _put(volume: Volume, root: str, entry: Entry, denied: Patterns, budget: Budget) -> None:
@@ -338,21 +363,25 @@ class _Tar:
 
     def entries(self) -> Iterator[Entry]:
         with _opened(self.file, self.kind) as inner, tarfile.open(fileobj=inner, mode="r|") as tar:
-            for member in tar:
-                kind = "other"
-                if member.isreg():
-                    kind = "file"
-                elif member.isdir():
-                    kind = "folder"
-                elif member.issym():
-                    kind = "link"
-                elif member.islnk():
-                    kind = "same"
-                content = tar.extractfile(member) if kind == "file" else None
-                size = member.size if kind == "file" else 0
-                yield Entry(member.name, kind, size, member.mode, member.mtime, member.linkname, content)
+            yield from _members(tar)
             while inner.read(_BLOCK):
                 pass  # the rest, so that a cut or damaged end is noticed
+
+
+def _members(tar: tarfile.TarFile) -> Iterator[Entry]:
+    for member in tar:
+        kind = "other"
+        if member.isreg():
+            kind = "file"
+        elif member.isdir():
+            kind = "folder"
+        elif member.issym():
+            kind = "link"
+        elif member.islnk():
+            kind = "same"
+        content = tar.extractfile(member) if kind == "file" else None
+        size = member.size if kind == "file" else 0
+        yield Entry(member.name, kind, size, member.mode, member.mtime, member.linkname, content)
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from rookery.wings.http.files import FileRoutes
 from rookery.wings.http.pulls import PullRoutes
 from rookery.wings.http.servers import ServerRoutes
 from rookery.wings.http.signed import SignedRoutes
+from rookery.wings.http.transfers import TransferRoutes
 from rookery.wings.servers.registry import Registry
 
 _PUBLIC = {"GET": ("/download/file", "/download/backup"), "POST": ("/upload/file", "/api/transfers")}
@@ -33,6 +34,7 @@ def build(registry: Registry, further: Iterable[web.RouteDef] = ()) -> tuple[web
     app.on_response_prepare.append(add_headers)
     app.add_routes([*system.routes(node), *ServerRoutes(registry).routes()])
     app.add_routes([*FileRoutes(registry).routes(), *PullRoutes(registry).routes()])
+    app.add_routes(TransferRoutes(registry).routes())
     backups = Backups(node)
     app.add_routes(BackupRoutes(registry, backups).routes())
     app.add_routes(SignedRoutes(registry, backups, outer.client_ip).routes())

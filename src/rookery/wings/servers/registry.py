@@ -197,6 +197,30 @@ class Registry:
         await in_thread(server.volume.make)
         server.spawn(self._install_new(server, start=start), "install")
 
+    async def take_in(self, uuid: str) -> Server:
+        """A server that comes from another node, with an empty volume and nothing else yet.
+
+        Raises:
+            PanelError, NotFound: the Panel does not give its configuration.
+        """
+        document = await self.node.panel.server(uuid)
+        crash_detection = self.node.config.system.crash_detection.enabled
+        configuration = ServerConfiguration.read(document, uuid=uuid, crash_detection=crash_detection)
+        server = self._servers[configuration.uuid] = Server(self.node, configuration)
+        await in_thread(server.volume.make)
+        return server
+
+    async def drop(self, server: Server) -> None:
+        """Forget a server that did not arrive, with its files and its container if there is one."""
+        self._servers.pop(server.uuid, None)
+        server.removed = True
+        await server.close()
+        try:
+            await server.container.remove()
+        except Problem as err:
+            log.warning("a container was left behind", server=server.uuid, reason=err.detail)
+        await in_thread(server.volume.destroy)
+
     async def _install_new(self, server: Server, *, start: bool) -> None:
         if not server.configuration.image and not server.configuration.egg_id:
             log.error("a new server has no image and no egg, nothing is installed", server=server.uuid)
