@@ -5,13 +5,15 @@ BIN     := $(VENV)/bin
 PYTHON  ?= python3
 PIP     := $(BIN)/python -m pip --disable-pip-version-check --quiet
 UI      := src/rookery/panel/static/.built
+# Recordings of the original programs and their players, for `replay-panel` and `replay-wings`.
+CONFORMANCE ?= ../shared/conformance
 # The UI's tools want a newer Node than Debian's; the one in the virtual environment is used for all of them.
 NODE    := PATH="$(CURDIR)/$(BIN):$$PATH"
 UI_SOURCES = $(shell find ui -path ui/node_modules -prune -o -path ui/dist -prune -o -type f -print 2>/dev/null)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: build docs help setup up down status test test-fast replay-panel check format bench screens images lock clean
+.PHONY: build docs help setup up down status test test-fast replay-panel replay-wings check format bench screens images lock clean
 
 help:  ## list what one can do
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -36,7 +38,14 @@ test-fast: setup  ## the tests that need neither engine nor browser: about a min
 	@tests/run fast
 
 replay-panel: setup  ## play recorded exchanges of the original Panel against ours (CONFORMANCE, GOLDEN, DATABASE)
-	@$(BIN)/python tests/compat/replay_panel.py
+	@CONFORMANCE='$(abspath $(CONFORMANCE))' GOLDEN='$(GOLDEN)' $(BIN)/python tests/compat/replay_panel.py
+
+replay-wings: setup  ## play recorded scenarios of the original daemon against ours, with an engine (SCENARIOS, GOLDEN, ONLY)
+	@$(BIN)/rookery images --recipes tests/compat/games/images build base python_probe
+	@$(BIN)/python $(CONFORMANCE)/kit/play.py compare \
+		--scenarios $(or $(SCENARIOS),$(CONFORMANCE)/kit/scenarios) --golden $(or $(GOLDEN),$(CONFORMANCE)/wings) \
+		--wings '$(CURDIR)/$(BIN)/rookery wings run --config {config}' --cli '$(CURDIR)/$(BIN)/rookery wings' \
+		--allow tests/compat/wings-allowed.txt $(foreach name,$(ONLY),--only '$(name)')
 
 check: setup  ## format, lint, types, import rules, and the UI's own checks
 	$(BIN)/ruff format --check .

@@ -341,6 +341,7 @@ class Server:
 
     async def close(self) -> None:
         """Let go of everything but the container, which goes on."""
+        self.pulls.cancel_all()
         for task in list(self._tasks):
             if task is not asyncio.current_task():
                 task.cancel()
