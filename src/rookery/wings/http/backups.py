@@ -2,23 +2,23 @@
 
 from aiohttp import web
 
-from rookery.protocol.problems import Invalid, NotFound
+from rookery.protocol.problems import Invalid
 from rookery.wings.backups.bucket import WrongType
 from rookery.wings.backups.service import Backups, NoBackup
 from rookery.wings.http.bodies import read_object, refused
+from rookery.wings.http.lookup import OfServers
 from rookery.wings.http.problems import HttpProblem
 from rookery.wings.servers.registry import Registry
-from rookery.wings.servers.server import Server
 from rookery.wings.threads import in_thread
 
 _ADAPTERS = ("wings", "s3")
 
 
-class BackupRoutes:
+class BackupRoutes(OfServers):
     """Handlers over the registry."""
 
     def __init__(self, registry: Registry, backups: Backups) -> None:
-        self._registry = registry
+        super().__init__(registry)
         self._backups = backups
 
     def routes(self) -> list[web.RouteDef]:
@@ -29,12 +29,6 @@ class BackupRoutes:
             web.post(f"{base}/{{backup}}/restore", self.restore),
             web.delete(f"{base}/{{backup}}", self.delete),
         ]
-
-    def _server(self, request: web.Request) -> Server:
-        try:
-            return self._registry.get(request.match_info["server"])
-        except NotFound as err:
-            raise HttpProblem(404, err.detail) from err
 
     async def create(self, request: web.Request) -> web.Response:
         """Make a backup in the background."""

@@ -6,7 +6,7 @@ from typing import Any
 
 from aiohttp import web
 
-from rookery.protocol.problems import NotFound, Problem
+from rookery.protocol.problems import Problem
 from rookery.wings.files.archives import compress
 from rookery.wings.files.beneath import Outside
 from rookery.wings.files.mime import SNIFFED, sniff, sniff_short
@@ -14,21 +14,17 @@ from rookery.wings.files.paths import joined, strict
 from rookery.wings.files.unpack import UnknownFormat, unpack
 from rookery.wings.files.volume import IsFolder, Missing, NoDiskSpace, Taken, Volume, clean
 from rookery.wings.http.bodies import read_object, refused, texts
+from rookery.wings.http.lookup import OfServers
 from rookery.wings.http.problems import HttpProblem, json_answer
 from rookery.wings.http.streams import receive, send_file
-from rookery.wings.servers.registry import Registry
-from rookery.wings.servers.server import Server
 from rookery.wings.threads import in_thread
 
 _FULL = "This server does not have enough available disk space to generate a compressed archive."
 _IS_FOLDER = "Cannot write file, name conflicts with an existing directory by the same name."
 
 
-class FileRoutes:
+class FileRoutes(OfServers):
     """Handlers over the registry."""
-
-    def __init__(self, registry: Registry) -> None:
-        self._registry = registry
 
     def routes(self) -> list[web.RouteDef]:
         """All of them."""
@@ -45,12 +41,6 @@ class FileRoutes:
             web.post(f"{base}/decompress", self.decompress),
             web.post(f"{base}/chmod", self.chmod),
         ]
-
-    def _server(self, request: web.Request) -> Server:
-        try:
-            return self._registry.get(request.match_info["server"])
-        except NotFound as err:
-            raise HttpProblem(404, err.detail) from err
 
     async def contents(self, request: web.Request) -> web.StreamResponse:
         """The bytes of a file."""

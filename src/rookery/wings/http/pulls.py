@@ -2,23 +2,19 @@
 
 from aiohttp import web
 
-from rookery.protocol.problems import NotFound
 from rookery.wings.files.paths import joined
 from rookery.wings.files.pull import BadUrl, Pull, TooManyPulls, quietly
 from rookery.wings.http.bodies import read_object, refused
+from rookery.wings.http.lookup import OfServers
 from rookery.wings.http.problems import HttpProblem, json_answer
-from rookery.wings.servers.registry import Registry
 from rookery.wings.servers.server import Server
 from rookery.wings.threads import in_thread
 
 _DISABLED = "This functionality is not currently enabled on this instance."
 
 
-class PullRoutes:
+class PullRoutes(OfServers):
     """Handlers over the registry."""
-
-    def __init__(self, registry: Registry) -> None:
-        self._registry = registry
 
     def routes(self) -> list[web.RouteDef]:
         """All of them."""
@@ -30,10 +26,7 @@ class PullRoutes:
         ]
 
     def _server(self, request: web.Request) -> Server:
-        try:
-            server = self._registry.get(request.match_info["server"])
-        except NotFound as err:
-            raise HttpProblem(404, err.detail) from err
+        server = super()._server(request)
         if server.node.config.api.disable_remote_download:
             raise HttpProblem(400, _DISABLED)
         return server

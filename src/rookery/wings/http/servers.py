@@ -7,11 +7,11 @@ from aiohttp import web
 from rookery.protocol.problems import NotFound, Problem
 from rookery.protocol.states import PowerAction
 from rookery.wings.http.bodies import read_object, texts
+from rookery.wings.http.lookup import OfServers
 from rookery.wings.http.problems import GENERIC, HttpProblem, json_answer
 from rookery.wings.runtime.base import NoSuchContainer
 from rookery.wings.servers.console import decoded
 from rookery.wings.servers.install import install, reinstall
-from rookery.wings.servers.registry import Registry
 from rookery.wings.servers.server import Server, SyncFailed
 
 _UUID4 = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
@@ -20,11 +20,8 @@ _LONGEST_WAIT = 300
 _DEFAULT_WAIT = 30
 
 
-class ServerRoutes:
+class ServerRoutes(OfServers):
     """Handlers over the registry."""
-
-    def __init__(self, registry: Registry) -> None:
-        self._registry = registry
 
     def routes(self) -> list[web.RouteDef]:
         """All routes of this module."""
@@ -42,12 +39,6 @@ class ServerRoutes:
             web.post(f"{one}/reinstall", self.reinstall),
             web.post(f"{one}/ws/deny", self.deny),
         ]
-
-    def _server(self, request: web.Request) -> Server:
-        try:
-            return self._registry.get(request.match_info["server"])
-        except NotFound as err:
-            raise HttpProblem(404, err.detail) from err
 
     async def list(self, _request: web.Request) -> web.Response:
         """All servers of the node."""

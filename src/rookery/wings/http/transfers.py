@@ -6,9 +6,9 @@ from aiohttp import MultipartReader, web
 
 from rookery.protocol.problems import Conflict, NotFound
 from rookery.wings.http.bodies import read_object, refused
+from rookery.wings.http.lookup import OfServers
 from rookery.wings.http.problems import GENERIC, TIMED_OUT, HttpProblem
 from rookery.wings.servers.registry import Registry
-from rookery.wings.servers.server import Server
 from rookery.wings.tokens import TokenProblem, read_token
 from rookery.wings.transfers.source import Outgoing
 from rookery.wings.transfers.target import Incoming
@@ -16,11 +16,11 @@ from rookery.wings.transfers.target import Incoming
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
-class TransferRoutes:
+class TransferRoutes(OfServers):
     """Handlers over the registry."""
 
     def __init__(self, registry: Registry) -> None:
-        self._registry = registry
+        super().__init__(registry)
         self._outgoing = Outgoing()
         self._incoming = Incoming(registry)
 
@@ -32,12 +32,6 @@ class TransferRoutes:
             web.post("/api/transfers", self.receive),
             web.delete("/api/transfers/{server}", self.cancel_arrival),
         ]
-
-    def _server(self, request: web.Request) -> Server:
-        try:
-            return self._registry.get(request.match_info["server"])
-        except NotFound as err:
-            raise HttpProblem(404, err.detail) from err
 
     async def send(self, request: web.Request) -> web.Response:
         """Send a server to another node."""
