@@ -101,6 +101,7 @@ async def _push(server: Server, url: str, token: str) -> None:
         "User-Agent": "Go-http-client/1.1",
     }
     timeout = aiohttp.ClientTimeout(total=None, sock_connect=30)
+    _say(server, "Streaming archive to destination...")
     try:
         async with (
             aiohttp.ClientSession(timeout=timeout, skip_auto_headers=("Accept",)) as session,
@@ -114,7 +115,6 @@ async def _push(server: Server, url: str, token: str) -> None:
 
 async def _form(server: Server, boundary: str) -> AsyncIterator[bytes]:
     """The archive as it is made, then its checksum."""
-    _say(server, "Streaming archive to destination...")
     yield (
         f"--{boundary}\r\n"
         'Content-Disposition: form-data; name="archive"; filename="archive.tar.gz"\r\n'
