@@ -18,7 +18,7 @@ from rookery.panel.databases.models import Database, DatabaseHost
 from rookery.panel.databases.service import new_password
 from rookery.panel.servers.models import Server
 
-pytestmark = [pytest.mark.anyio, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.anyio, pytest.mark.timeout(120), pytest.mark.xdist_group("mariadb")]
 
 
 @pytest.fixture(scope="module")
