@@ -33,7 +33,11 @@ export function PowerButtons({ server, name, state, allows, compact }: PowerButt
     (action) => allows(action.needs) && (action.signal !== "kill" || action.possible(state)),
   );
   return (
-    <div className={`flex items-center gap-1.5 ${compact ? "min-w-[9.25rem]" : ""}`} role="group" aria-label={`Power of ${name}`}>
+    <div
+      className={`flex items-center gap-1.5 ${compact ? "min-w-[9.25rem]" : ""}`}
+      role="group"
+      aria-label={`Power of ${name}`}
+    >
       {offered.map((action) => (
         <Button
           key={action.signal}
