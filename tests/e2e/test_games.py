@@ -40,7 +40,7 @@ def live_through(machine: Machine, egg: str, plan: dict[str, Any], **environment
             for check in plan["checks"]:
                 pass_check(server, check, console)
                 for text in check.get("console", []):
-                    console.wait_for(text, 60)  # a client that was cut off is missed after a while
+                    console.wait_for(text, 150)  # a client that was cut off is missed after a while
             for command, answer in plan.get("commands", []):
                 console.command(command)
                 console.wait_for(answer, 30)
