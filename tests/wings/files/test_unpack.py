@@ -7,17 +7,23 @@ import lzma
 import os
 import stat
 import tarfile
+import tracemalloc
 import zipfile
 import zlib
 from collections.abc import Callable
 from pathlib import Path
 
+import brotli
+import cramjam
+import lz4.frame
 import pytest
+from backports import zstd
 
 from rookery.protocol.units import Bytes
 from rookery.wings.files.archives import compress
+from rookery.wings.files.formats import Bomb, Broken, Protected, UnknownFormat
 from rookery.wings.files.patterns import Patterns
-from rookery.wings.files.unpack import Bomb, Broken, Protected, UnknownFormat, unpack
+from rookery.wings.files.unpack import unpack
 from rookery.wings.files.volume import NoDiskSpace, Volume
 
 MIB = 1024 * 1024
@@ -70,6 +76,10 @@ PACKERS: dict[str, Callable[[bytes], bytes]] = {
     ".bz2": bz2.compress,
     ".xz": lzma.compress,
     ".zz": zlib.compress,
+    ".zst": zstd.compress,
+    ".lz4": lz4.frame.compress,
+    ".sz": lambda raw: bytes(cramjam.snappy.compress(raw)),
+    ".br": brotli.compress,
 }
 
 
@@ -77,6 +87,8 @@ PACKERS: dict[str, Callable[[bytes], bytes]] = {
 @pytest.mark.parametrize("name", ["a.tar{}", "no-ending", "A.TAR{}"])
 def test_every_packed_tar_is_known_by_its_content(volume: Volume, ending: str, name: str) -> None:
     name = name.format(ending)
+    if ending == ".br" and "br" not in name:
+        name += ".br"  # Brotli has no mark of its own
     put(volume, name, PACKERS[ending](tar(member("in/a.txt", b"hello"), member("in/empty", b"", type=tarfile.DIRTYPE))))
     unpack(volume, "to", name, NOTHING)
     assert tree(volume)["to/in/a.txt"] == "hello"
@@ -165,11 +177,34 @@ def test_a_limit_holds_although_the_archive_lies(volume: Volume) -> None:
     assert set(tree(volume)) == {"big.tar.gz"}
 
 
-@pytest.mark.parametrize("name", ["a.tar.gz", "a.zip", "a.tar"])
+@pytest.mark.parametrize("ending", [ending for ending in PACKERS if ending])
+def test_a_few_bytes_that_stand_for_many_are_refused(volume: Volume, ending: str) -> None:
+    packed = PACKERS[ending](b"\0" * (64 * MIB))
+    put(volume, f"zeros{ending}", packed)
+    volume.limit = Bytes(2 * MIB)
+    tracemalloc.start()
+    try:
+        with pytest.raises(NoDiskSpace):
+            unpack(volume, "", f"zeros{ending}", NOTHING)
+        assert tracemalloc.get_traced_memory()[1] < 16 * MIB
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize("ending", [".sz", ".zz", ".gz", ".bz2", ".xz"])
+def test_a_changed_byte_is_called_damaged_or_unknown(volume: Volume, ending: str) -> None:
+    packed = bytearray(PACKERS[ending](tar(member("a", os.urandom(50_000)))))
+    packed[len(packed) // 2 : len(packed) // 2 + 40] = b"\xff" * 40
+    put(volume, f"a.tar{ending}", bytes(packed))
+    with pytest.raises(Broken):
+        unpack(volume, "to", f"a.tar{ending}", NOTHING)
+
+
+@pytest.mark.parametrize("name", ["a.zip", "a.tar", *(f"a.tar{ending}" for ending in PACKERS if ending)])
 def test_a_cut_archive_is_called_damaged(volume: Volume, name: str) -> None:
     whole = tar(member("a", os.urandom(50_000)))
-    if name.endswith(".gz"):
-        whole = gzip.compress(whole)
+    if "." + name.rpartition(".")[2] in PACKERS:
+        whole = PACKERS["." + name.rpartition(".")[2]](whole)
     if name.endswith(".zip"):
         out = io.BytesIO()
         with zipfile.ZipFile(out, "w") as archive:

@@ -9,9 +9,10 @@ from aiohttp import web
 from rookery.protocol.problems import Problem
 from rookery.wings.files.archives import compress
 from rookery.wings.files.beneath import Outside
+from rookery.wings.files.formats import UnknownFormat
 from rookery.wings.files.mime import SNIFFED, sniff, sniff_short
 from rookery.wings.files.paths import joined, strict
-from rookery.wings.files.unpack import UnknownFormat, unpack
+from rookery.wings.files.unpack import unpack
 from rookery.wings.files.volume import IsFolder, Missing, NoDiskSpace, Taken, Volume, clean
 from rookery.wings.http.bodies import read_object, refused, texts
 from rookery.wings.http.lookup import OfServers
