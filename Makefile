@@ -56,6 +56,7 @@ check: setup  ## format, lint, types, import rules, and the UI's own checks
 
 docs: $(VENV)/.dev  ## write the pages of the manual that come from the code
 	$(BIN)/python docs/reference/settings.py
+	$(BIN)/python docs/reference/node.py
 
 format: $(VENV)/.dev  ## put all Python files into the house's format
 	$(BIN)/ruff format .

@@ -16,6 +16,11 @@ def test_the_page_of_settings_is_what_the_code_says() -> None:
     assert (REFERENCE / "settings.md").read_text() == made, "run: python docs/reference/settings.py"
 
 
+def test_the_page_of_the_node_is_what_the_code_says() -> None:
+    made = runpy.run_path(str(REFERENCE / "node.py"))["text"]()
+    assert (REFERENCE / "node.md").read_text() == made, "run: python docs/reference/node.py"
+
+
 @pytest.mark.parametrize("option", OPTIONS, ids=lambda option: option.name)
 def test_every_option_of_up_is_in_the_manual_with_its_variable_and_default(option: object) -> None:
     row = next(

@@ -5,9 +5,7 @@ import contextlib
 import os
 import pwd
 import signal
-import ssl
 import subprocess
-import sys
 import time
 import zoneinfo
 from dataclasses import replace
@@ -16,11 +14,13 @@ from pathlib import Path
 import structlog
 from aiohttp import web
 
-from rookery.protocol.problems import Invalid
+from rookery.protocol.problems import Invalid, Problem
 from rookery.wings.activity import Activity
+from rookery.wings.certificates import Certificates
 from rookery.wings.config import Config, ConfigFile
 from rookery.wings.http.app import build
 from rookery.wings.http.console import ConsoleRoutes
+from rookery.wings.logs import Sink
 from rookery.wings.panel.client import PanelClient, PanelError
 from rookery.wings.panel.reports import Reports
 from rookery.wings.runtime.base import Runtime
@@ -49,6 +49,7 @@ class Wings:
         self.node = Node(config_file, runtime, panel, reports, activity, Tokens())
         self.registry = Registry(self.node)
         self._consoles: ConsoleRoutes | None = None
+        self._certificates: Certificates | None = None
         self._runner: web.AppRunner | None = None
         self._sftp: SftpListener | None = None
 
@@ -75,6 +76,8 @@ class Wings:
                         name="activity",
                     ),
                 ]
+                if self._certificates is not None:
+                    background.append(tasks.create_task(self._certificates.follow(), name="certificates"))
                 await stop.wait()
                 for task in background:
                     task.cancel()
@@ -97,15 +100,27 @@ class Wings:
         api = self.node.config.api
         app, self._consoles = build(self.registry)
         self.registry.closing = self._consoles.close_server
+        if api.ssl.enabled:
+            self._certificates = Certificates(api.ssl)
+        tls = self._certificates.context if self._certificates else None
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=_STOP_SECONDS)
         await self._runner.setup()
         try:
-            await web.TCPSite(
-                self._runner, api.host, api.port, ssl_context=tls_context(self.node.config), backlog=1024
-            ).start()
+            await web.TCPSite(self._runner, api.host, api.port, ssl_context=tls, backlog=1024).start()
         except OSError as err:
             raise Invalid(f"The API cannot listen on {api.host}:{api.port}: {err.strerror or err}.") from err
         log.info("the API listens", host=api.host, port=api.port)
+
+    def renew(self) -> None:
+        """Take changed files: the configuration but for what is bound, and the certificate."""
+        try:
+            self.node.config_file.reload()
+        except Problem as err:
+            log.warning("the changed configuration cannot be used", reason=err.detail)
+        else:
+            log.info("the configuration was read anew")
+        if self._certificates is not None:
+            self._certificates.renew()
 
     async def _restore(self) -> None:
         await self.registry.restore()
@@ -128,24 +143,6 @@ class Wings:
         await self.node.panel.close()
         await self.node.runtime.close()
         self._store.close()
-
-
-def tls_context(config: Config) -> ssl.SSLContext | None:
-    """The listener's TLS settings; None for plain HTTP.
-
-    Raises:
-        Invalid: certificate or key cannot be read.
-    """
-    settings = config.api.ssl
-    if not settings.enabled:
-        return None
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    try:
-        context.load_cert_chain(settings.cert, settings.key)
-    except (OSError, ssl.SSLError) as err:
-        raise Invalid(f"The certificate {settings.cert} or its key cannot be read: {err}.", field="api.ssl") from err
-    return context
 
 
 def prepare_host(config: Config) -> Config:
@@ -210,52 +207,8 @@ def _system_user(config: Config) -> tuple[int, int]:
     return found.pw_uid, found.pw_gid
 
 
-def set_up_logging(config: Config) -> None:
-    """Structured lines to standard output and to the log file of the node."""
-    import logging
-
-    level = logging.DEBUG if config.debug else logging.INFO
-    sink = _Sink(Path(config.system.log_directory, "wings.log"))
-    structlog.configure(
-        processors=[
-            structlog.contextvars.merge_contextvars,
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.format_exc_info,
-            structlog.processors.LogfmtRenderer(key_order=["timestamp", "level", "event"], bool_as_flag=False),
-        ],
-        wrapper_class=structlog.make_filtering_bound_logger(level),
-        logger_factory=structlog.PrintLoggerFactory(sink),  # type: ignore[arg-type]  # a write and flush suffice
-        cache_logger_on_first_use=True,
-    )
-    signal.signal(signal.SIGHUP, lambda *_: sink.reopen())
-
-
-class _Sink:
-    """Standard output and a file that can be moved away while we write."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._file = path.open("a")
-
-    def write(self, text: str) -> None:
-        """Write to both."""
-        sys.stdout.write(text)
-        self._file.write(text)
-
-    def flush(self) -> None:
-        """Flush both."""
-        sys.stdout.flush()
-        self._file.flush()
-
-    def reopen(self) -> None:
-        """Open the file anew, after it was rotated."""
-        old, self._file = self._file, self._path.open("a")
-        old.close()
-
-
-async def serve(config_file: ConfigFile, *, verify_tls: bool = True) -> None:
-    """Run a node until SIGTERM or SIGINT.
+async def serve(config_file: ConfigFile, sink: Sink, *, verify_tls: bool = True) -> None:
+    """Run a node until SIGTERM or SIGINT; SIGHUP has it open its log and read its files anew.
 
     Raises:
         Problem: it cannot run; the sentence says why.
@@ -266,6 +219,12 @@ async def serve(config_file: ConfigFile, *, verify_tls: bool = True) -> None:
         loop.add_signal_handler(number, stop.set)
     began = time.monotonic()
     wings = Wings(config_file, DockerRuntime(), verify_tls=verify_tls)
+
+    def renew() -> None:
+        sink.reopen()
+        wings.renew()
+
+    loop.add_signal_handler(signal.SIGHUP, renew)
     running = asyncio.create_task(wings.run(stop), name="wings")
     stopping = asyncio.create_task(stop.wait(), name="stop")
     await asyncio.wait([running, stopping], return_when=asyncio.FIRST_COMPLETED)

@@ -17,7 +17,12 @@ from rookery.wings.config import DEFAULT_PATHS, Config, ConfigFile, decode, pars
 
 def main(argv: list[str]) -> int:
     """Run `rookery wings …`; the exit status."""
-    arguments = _parser().parse_args(argv or ["run"])
+    given = list(argv)
+    if not given or (given[0].startswith("-") and given[0] not in ("-h", "--help")):
+        given.insert(0, "run")  # the original has no word for its main command
+    if given[0] == "help":
+        given = [*given[1:2], "--help"]
+    arguments = command_line().parse_args(given)
     try:
         status: int = arguments.run(arguments)
     except Problem as err:
@@ -37,7 +42,8 @@ class _Parser(argparse.ArgumentParser):
         self.exit(1, f"Error: {message}\n")
 
 
-def _parser() -> argparse.ArgumentParser:
+def command_line() -> argparse.ArgumentParser:
+    """All commands and their flags."""
     common = _Parser(add_help=False)
     common.add_argument("--config", default=None, metavar="FILE", help=f"configuration file ({DEFAULT_PATHS[0]})")
     common.add_argument("--debug", action="store_true", help="log more")
@@ -93,14 +99,14 @@ def _run(arguments: argparse.Namespace) -> int:
 
     import uvloop
 
-    from rookery.wings import app
+    from rookery.wings import app, logs
 
     file = ConfigFile.read(path)
     if arguments.debug:
         file.current = dataclasses.replace(file.current, debug=True)
     file.current = app.prepare_host(file.current)
-    app.set_up_logging(file.current)
-    uvloop.run(app.serve(file, verify_tls=not arguments.ignore_certificate_errors))
+    sink = logs.set_up_logging(file.current.system, debug=file.current.debug)
+    uvloop.run(app.serve(file, sink, verify_tls=not arguments.ignore_certificate_errors))
     return 0
 
 

@@ -227,6 +227,16 @@ class RemoteQuery:
 
 
 @dataclass(frozen=True, slots=True)
+class Own:
+    """`rookery`: keys the original does not have; written to the file only when one of them was set."""
+
+    metrics_token: str = ""
+    """A bearer token that may read `/metrics`, besides the node's."""
+    require_scope: bool = False
+    """Whether tokens in addresses must carry the `scope` that Panels from 1.12 on put into them."""
+
+
+@dataclass(frozen=True, slots=True)
 class Config:
     """A node's whole configuration."""
 
@@ -245,6 +255,7 @@ class Config:
     allowed_origins: tuple[str, ...] = ()
     allow_cors_private_network: bool = False
     ignore_panel_config_updates: bool = False
+    rookery: Own = Own()
 
 
 def parse(text: str) -> Config:
@@ -351,7 +362,8 @@ _Loader.yaml_implicit_resolvers = {
 def encode(value: Any) -> Any:
     """The plain YAML/JSON form of a configuration or a part of it."""
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {item.name: encode(getattr(value, item.name)) for item in dataclasses.fields(value)}
+        named = {item.name: getattr(value, item.name) for item in dataclasses.fields(value)}
+        return {name: encode(part) for name, part in named.items() if part != Own()}
     if isinstance(value, tuple):
         return [encode(item) for item in value]
     if isinstance(value, Mapping):
@@ -429,6 +441,18 @@ class ConfigFile:
         except OSError as err:
             raise Invalid(f"The configuration {path} cannot be read: {err.strerror}.") from err
         return cls(path, _with_environment(parse(text)))
+
+    def reload(self) -> None:
+        """Take what the file says now.
+
+        Raises:
+            Invalid: see `read`; the former configuration stays.
+        """
+        found, old = self.read(self.path).current, self.current
+        system = dataclasses.replace(
+            found.system, timezone=old.system.timezone, user=old.system.user, data=old.system.data
+        )
+        self.current = dataclasses.replace(found, system=system, debug=found.debug or old.debug)
 
     def save(self, config: Config) -> None:
         """Make `config` current and write it, keeping comments and unknown keys; mode 0600, by rename.

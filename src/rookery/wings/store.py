@@ -73,6 +73,13 @@ class Store:
             ).fetchall()
         return [OwedReport(row[0], row[1], row[2], json.loads(row[3])) for row in rows]
 
+    def counts(self) -> tuple[int, int]:
+        """How many reports and how many rows of activity wait."""
+        with self._lock:
+            return tuple(
+                self._db.execute("SELECT (SELECT COUNT(*) FROM reports), (SELECT COUNT(*) FROM activities)").fetchone()
+            )
+
     def settle(self, report: OwedReport) -> None:
         """Forget a report that was acknowledged or refused for good."""
         with self._lock:

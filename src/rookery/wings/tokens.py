@@ -56,6 +56,7 @@ class Tokens:
 
     started: float = field(default_factory=time.time)
     _denied: dict[str, "_Denial"] = field(default_factory=dict)
+    _gone: dict[tuple[str, str | None], float] = field(default_factory=dict)
     _seen: dict[str, dict[str, int]] = field(default_factory=dict)
     _spent: dict[str, float] = field(default_factory=dict)
 
@@ -71,6 +72,12 @@ class Tokens:
             used = frozenset(unique for unique, issued in seen.items() if issued >= now)
             self._denied[identifier] = _Denial(now, used)
 
+    def deny_user(self, user: str, servers: Iterable[str] | None) -> None:
+        """Refuse all tokens of a user for these servers, or for all, that were issued until now."""
+        now = time.time()
+        for server in servers if servers is not None else (None,):
+            self._gone[user, server] = now
+
     def spend(self, unique_id: str) -> bool:
         """Use up a single-use token; False when it was used within the last hour."""
         now = time.monotonic()
@@ -81,8 +88,17 @@ class Tokens:
         self._spent[unique_id] = now
         return True
 
+    def holds(self, token: dict[str, Any]) -> bool:
+        """Whether a token of an address was not denied together with its user."""
+        issued, user = token.get("iat"), str(token.get("user_uuid"))
+        return not any(
+            issued is None or issued <= self._gone[user, server]
+            for server in (str(token.get("server_uuid")), None)
+            if (user, server) in self._gone
+        )
+
     def check_age(self, token: dict[str, Any]) -> None:
-        """Refuse a token from before this process or from before its denial.
+        """Refuse a token from before this process or from before its or its user's denial.
 
         Raises:
             TokenProblem: it is too old.
@@ -92,6 +108,8 @@ class Tokens:
             raise TokenProblem(DENIED)
         denial = self._denied.get(identifier)
         if denial is not None and denial.covers(issued, unique, time.time()):
+            raise TokenProblem(DENIED)
+        if not self.holds(token):
             raise TokenProblem(DENIED)
         seen = self._seen.setdefault(identifier, {})
         if len(seen) >= _SEEN_PER_IDENTIFIER and unique not in seen:

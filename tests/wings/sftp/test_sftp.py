@@ -36,8 +36,10 @@ async def daemon(panel: Panel, make_daemon: MakeDaemon, monkeypatch: pytest.Monk
             return await original(request)
         body = await request.json()
         panel.calls.append(("POST", "/sftp/auth", body))
+        if panel.broken:
+            return web.Response(status=429)
         known = {PASSWORD} if body["type"] == "password" else panel.keys  # type: ignore[attr-defined]
-        if body["username"] != NAME or body["password"].strip() not in known:
+        if body["username"] != NAME or body["password"].strip() not in known or panel.rights is None:  # type: ignore[attr-defined]
             return web.json_response({"errors": [{"code": "x", "status": "403", "detail": "no"}]}, status=403)
         found = {"server": UUID, "user": USER, "permissions": panel.rights}  # type: ignore[attr-defined]
         return web.json_response(found)
@@ -185,6 +187,33 @@ async def test_a_session_ends_when_its_server_is_suspended(daemon: Daemon) -> No
             daemon.server().suspended = True
             with pytest.raises((asyncssh.SFTPPermissionDenied, asyncssh.ConnectionLost, asyncssh.SFTPConnectionLost)):
                 await file.write(b"x" * 1000)
+        async with asyncio.timeout(3):
+            await sftp.wait_closed()
+
+
+async def test_a_session_ends_when_the_panel_says_that_its_user_may_no_longer(daemon: Daemon) -> None:
+    async with client(daemon) as sftp:
+        assert (await daemon.call("POST", "/api/deauthorize-user", {"user": "somebody else"}))[0] == 204
+        assert await sftp.exists("/a.txt")
+        assert (await daemon.call("POST", "/api/deauthorize-user", {"user": USER}))[0] == 204
+        async with asyncio.timeout(3):
+            await sftp.wait_closed()
+
+
+async def test_when_tokens_are_denied_the_panel_is_asked_about_sessions_again(daemon: Daemon, panel: Panel) -> None:
+    deny = f"/api/servers/{UUID}/ws/deny"
+    async with client(daemon) as sftp:
+        panel.rights = ["file.read"]  # type: ignore[attr-defined]
+        assert (await daemon.call("POST", deny, {"jtis": ["1"]}))[0] == 204
+        assert await sftp.exists("/a.txt")
+        with pytest.raises(asyncssh.SFTPPermissionDenied):
+            await sftp.remove("/a.txt")
+        panel.broken = True
+        assert (await daemon.call("POST", deny, {"jtis": ["1"]}))[0] == 204
+        assert await sftp.exists("/a.txt")
+        panel.broken = False
+        panel.rights = None  # type: ignore[attr-defined]
+        assert (await daemon.call("POST", deny, {"jtis": ["1"]}))[0] == 204
         async with asyncio.timeout(3):
             await sftp.wait_closed()
 

@@ -10,14 +10,18 @@ from rookery.wings.http.access import Outer
 from rookery.wings.http.backups import BackupRoutes
 from rookery.wings.http.console import ConsoleRoutes
 from rookery.wings.http.files import FileRoutes
+from rookery.wings.http.metrics import MetricsRoutes
 from rookery.wings.http.pulls import PullRoutes
 from rookery.wings.http.servers import ServerRoutes
 from rookery.wings.http.signed import SignedRoutes
 from rookery.wings.http.transfers import TransferRoutes
 from rookery.wings.servers.registry import Registry
 
-_PUBLIC = {"GET": ("/download/file", "/download/backup"), "POST": ("/upload/file", "/api/transfers")}
-"""Routes whose callers show a signed token."""
+_PUBLIC = {
+    "GET": ("/download/file", "/download/backup", "/health", "/metrics"),
+    "POST": ("/upload/file", "/api/transfers"),
+}
+"""Routes that settle by themselves who may call them."""
 
 
 def build(registry: Registry, further: Iterable[web.RouteDef] = ()) -> tuple[web.Application, ConsoleRoutes]:
@@ -38,7 +42,7 @@ def build(registry: Registry, further: Iterable[web.RouteDef] = ()) -> tuple[web
     backups = Backups(node)
     app.add_routes(BackupRoutes(registry, backups).routes())
     app.add_routes(SignedRoutes(registry, backups, outer.client_ip).routes())
-    app.add_routes([*consoles.routes(), *further])
+    app.add_routes([*consoles.routes(), *MetricsRoutes(registry, lambda: consoles.viewers).routes(), *further])
     app.router.add_route("*", "/{unknown:.*}", _unknown)
     return app, consoles
 

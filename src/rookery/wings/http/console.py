@@ -19,6 +19,7 @@ from rookery.protocol.problems import NotFound, Problem
 from rookery.protocol.states import PowerAction, ProcessState
 from rookery.wings.events import LINES, Batch, EventName, encode_message, text_frame
 from rookery.wings.http.problems import HttpProblem, json_answer
+from rookery.wings.revocations import Revocation
 from rookery.wings.servers.console import daemon_line, decoded
 from rookery.wings.servers.registry import Registry
 from rookery.wings.servers.server import Server
@@ -37,6 +38,10 @@ GENERIC = "an unexpected error was encountered while handling this request"
 BUFFER_LIMIT = 1024 * 1024
 """Bytes waiting in a viewer's socket above which console lines are left out."""
 MESSAGE_LIMIT = 4 * 1024 * 1024
+INCOMING = ("auth", "set state", "send command", "send logs", "send stats")
+"""Events a viewer may send."""
+CONTROL = ("auth success", "token expiring", "token expired", "jwt error", "daemon error")
+"""Events a viewer receives about its own connection, besides those of the server."""
 _CHECK_SECONDS = 30.0
 _LOG_SECONDS = 5.0
 _POWER_PERMISSIONS = {
@@ -60,6 +65,7 @@ class ConsoleRoutes:
         self._registry = registry
         self._client_ip = client_ip
         self._open: dict[str, set[Connection]] = {}
+        registry.node.revocations.subscribe(self._revoke)
 
     def routes(self) -> list[web.RouteDef]:
         """The one route of this module."""
@@ -95,6 +101,24 @@ class ConsoleRoutes:
         await asyncio.gather(
             *(each.close(1001, "server deleted") for each in list(self._open.get(uuid, ()))), return_exceptions=True
         )
+
+    @property
+    def viewers(self) -> int:
+        """How many sockets are open."""
+        return sum(map(len, self._open.values()))
+
+    async def _revoke(self, revocation: Revocation) -> None:
+        """Close a user's sockets; when the Panel did not say whose, denied tokens are noticed by themselves."""
+        if revocation.user is None:
+            return
+        found = [
+            each
+            for uuid, sockets in self._open.items()
+            if revocation.concerns(uuid)
+            for each in sockets
+            if each.user == revocation.user
+        ]
+        await asyncio.gather(*(each.close(1000, "") for each in found), return_exceptions=True)
 
     async def close_all(self) -> None:
         """Close every socket, as the node goes down."""
@@ -139,6 +163,11 @@ class Connection:
         self._actions: set[asyncio.Task[None]] = set()
 
     # Life
+
+    @property
+    def user(self) -> str | None:
+        """Who is signed in."""
+        return self._token.user if self._token else None
 
     async def serve(self) -> None:
         """Handle messages in order until the socket closes."""

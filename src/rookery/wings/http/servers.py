@@ -9,6 +9,7 @@ from rookery.protocol.states import PowerAction
 from rookery.wings.http.bodies import read_object, texts
 from rookery.wings.http.lookup import OfServers
 from rookery.wings.http.problems import GENERIC, HttpProblem, json_answer
+from rookery.wings.revocations import Revocation
 from rookery.wings.runtime.base import NoSuchContainer
 from rookery.wings.servers.console import decoded
 from rookery.wings.servers.install import install, reinstall
@@ -136,8 +137,10 @@ class ServerRoutes(OfServers):
         return web.Response(status=202)
 
     async def deny(self, request: web.Request) -> web.Response:
-        """Refuse console tokens that were issued before now."""
-        self._server(request)
+        """Refuse console tokens that were issued before now, and ask again about everyone's SFTP."""
+        server = self._server(request)
         body = await read_object(request, jtis=list)
-        self._registry.node.tokens.deny(texts(body["jtis"]))
+        node = self._registry.node
+        node.tokens.deny(texts(body["jtis"]))
+        await node.revocations.tell(Revocation(None, frozenset((server.uuid,))))
         return web.Response(status=204)

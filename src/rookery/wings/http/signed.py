@@ -141,7 +141,9 @@ def admit(registry: Registry, request: web.Request, scope: str, *, needs: str | 
     told = claims.get("scope")
     fits = scope in told.split() if isinstance(told, str) else not others
     fits = fits and (needs is None or isinstance(claims.get(needs), str))
-    if not fits or not node.tokens.spend(str(claims.get("unique_id") or "")):
+    if node.config.rookery.require_scope and not isinstance(told, str):
+        fits = False
+    if not fits or not node.tokens.holds(claims) or not node.tokens.spend(str(claims.get("unique_id") or "")):
         raise HttpProblem(404, _GONE)
     try:
         return claims, registry.get(str(claims.get("server_uuid")))

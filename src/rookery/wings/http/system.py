@@ -9,8 +9,9 @@ from aiohttp import web
 from rookery.protocol.problems import Invalid
 from rookery.wings import VERSION
 from rookery.wings.config import updated
-from rookery.wings.http.bodies import read_json, refused
+from rookery.wings.http.bodies import read_json, read_object, refused, texts
 from rookery.wings.http.problems import json_answer
+from rookery.wings.revocations import Revocation
 from rookery.wings.servers.node import Node
 from rookery.wings.threads import in_thread
 
@@ -18,7 +19,7 @@ _ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64", "i686": "386", "armv7l"
 
 
 def routes(node: Node) -> list[web.RouteDef]:
-    """`GET /api/system` and `POST /api/update`."""
+    """`GET /api/system`, `POST /api/update`, and `POST /api/deauthorize-user` of Wings 1.12."""
 
     async def system(request: web.Request) -> web.Response:
         info = await node.runtime.info()
@@ -37,7 +38,19 @@ def routes(node: Node) -> list[web.RouteDef]:
         await in_thread(node.config_file.save, config)
         return json_answer({"applied": True})
 
-    return [web.get("/api/system", system, allow_head=False), web.post("/api/update", update)]
+    async def deauthorize(request: web.Request) -> web.Response:
+        body = await read_object(request, user=str, servers=list)
+        servers = frozenset(texts(body["servers"])) or None
+        if body["user"]:
+            node.tokens.deny_user(body["user"], servers)
+            await node.revocations.tell(Revocation(body["user"], servers))
+        return web.Response(status=204)
+
+    return [
+        web.get("/api/system", system, allow_head=False),
+        web.post("/api/update", update),
+        web.post("/api/deauthorize-user", deauthorize),
+    ]
 
 
 def _architecture() -> str:

@@ -30,6 +30,10 @@ class Reports:
         await in_thread(self._store.owe, subject, path, body)
         self._new.set()
 
+    async def waiting(self) -> tuple[int, int]:
+        """How many reports, and how many rows of activity, the Panel has not taken yet."""
+        return await in_thread(self._store.counts)
+
     async def send_forever(self) -> None:
         """Deliver what is owed, now and as it comes."""
         pause = _FIRST_PAUSE

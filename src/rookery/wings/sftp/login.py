@@ -12,7 +12,6 @@ import structlog
 
 from rookery.protocol.problems import NotFound, Problem
 from rookery.wings.servers.registry import Registry
-from rookery.wings.servers.server import Server
 from rookery.wings.sftp.rights import Rights
 
 log = structlog.get_logger()
@@ -95,10 +94,12 @@ class Login(asyncssh.SSHServer):
         except (Problem, NotFound) as err:
             log.info("an SFTP login was refused", ip=host, reason=err.detail)
             return None
-        return self._rights(found, server, host, connection)
-
-    def _rights(self, found: Any, server: Server, host: str, connection: asyncssh.SSHServerConnection) -> Rights:
-        held = found.get("permissions")
-        words = frozenset(word for word in held if isinstance(word, str)) if isinstance(held, list) else frozenset()
         user = found.get("user")
-        return Rights(server, user if isinstance(user, str) else None, words, host, connection)
+        user = user if isinstance(user, str) else None
+        return Rights(server, user, permissions(found), host, connection, body)
+
+
+def permissions(answer: Any) -> frozenset[str]:
+    """The permissions in the Panel's answer about credentials; none when it is malformed."""
+    held = answer.get("permissions")
+    return frozenset(word for word in held if isinstance(word, str)) if isinstance(held, list) else frozenset()

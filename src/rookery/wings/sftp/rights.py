@@ -1,13 +1,14 @@
 """What one signed-in connection may do now."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 import asyncssh
 
 from rookery.wings.servers.server import Server
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(slots=True, eq=False)
 class Rights:
     """A user on a server, by one connection."""
 
@@ -16,6 +17,8 @@ class Rights:
     permissions: frozenset[str]
     ip: str
     connection: asyncssh.SSHServerConnection
+    asked: dict[str, Any] = field(repr=False)
+    """What the Panel was asked, to ask it again while the connection lasts."""
 
     def require(self, permission: str) -> None:
         """Check a permission; nobody has any while the server is suspended or held by something else.

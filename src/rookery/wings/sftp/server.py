@@ -2,14 +2,17 @@
 
 import asyncio
 import contextlib
+from http import HTTPStatus
 from pathlib import Path
 
 import asyncssh
 import structlog
 
-from rookery.protocol.problems import Invalid
+from rookery.protocol.problems import Denied, Invalid, Problem
+from rookery.wings.panel.client import PanelError
+from rookery.wings.revocations import Revocation
 from rookery.wings.servers.registry import Registry
-from rookery.wings.sftp.login import Login
+from rookery.wings.sftp.login import Login, permissions
 from rookery.wings.sftp.rights import Rights
 from rookery.wings.sftp.session import Session
 from rookery.wings.sftp.wire import install
@@ -36,6 +39,8 @@ _CIPHERS = [
 _MACS = ["hmac-sha2-256-etm@openssh.com", "hmac-sha2-256"]
 _HANDSHAKE_SECONDS = 30
 _LOOK_SECONDS = 1.0
+_ASK_SECONDS = 300.0
+"""How often the Panel is asked again about an open connection."""
 _KEEPALIVE_SECONDS = 60
 
 
@@ -47,7 +52,8 @@ class SftpListener:
         self._host_key = host_key
         self._open: set[Rights] = set()
         self._listener: asyncssh.SSHAcceptor | None = None
-        self._watch: asyncio.Task[None] | None = None
+        self._watches: list[asyncio.Task[None]] = []
+        registry.node.revocations.subscribe(self._revoke)
 
     async def start(self) -> None:
         """Begin to listen.
@@ -82,7 +88,10 @@ class SftpListener:
             raise Invalid(f"SFTP cannot listen on {sftp.bind_address}:{sftp.bind_port}: {reason}.") from err
         except (asyncssh.KeyImportError, ValueError) as err:
             raise Invalid(f"The SFTP host key cannot be used: {err}.") from err
-        self._watch = asyncio.create_task(self._end_lapsed(), name="sftp:rights")
+        self._watches = [
+            asyncio.create_task(self._end_lapsed(), name="sftp:rights"),
+            asyncio.create_task(self._ask_at_times(), name="sftp:ask"),
+        ]
         log.info("SFTP listens", host=sftp.bind_address, port=sftp.bind_port)
 
     async def _end_lapsed(self) -> None:
@@ -91,13 +100,46 @@ class SftpListener:
             await asyncio.sleep(_LOOK_SECONDS)
             for rights in list(self._open):
                 if not rights.holds():
-                    self._open.discard(rights)
-                    rights.connection.close()
+                    self._end(rights)
+
+    def _end(self, rights: Rights) -> None:
+        self._open.discard(rights)
+        rights.connection.close()
+
+    async def _ask_at_times(self) -> None:
+        """Ask the Panel about every open connection now and then, spread over the time between."""
+        while True:
+            await asyncio.sleep(_ASK_SECONDS)
+            for rights in list(self._open):
+                await self._ask_again(rights)
+
+    async def _revoke(self, revocation: Revocation) -> None:
+        """End the connections of the user; without one, ask the Panel about all on these servers."""
+        found = [each for each in self._open if revocation.concerns(each.server.uuid)]
+        if revocation.user is None:
+            await asyncio.gather(*map(self._ask_again, found))
+            return
+        for rights in found:
+            if rights.user == revocation.user:
+                self._end(rights)
+
+    async def _ask_again(self, rights: Rights) -> None:
+        """Take the rights the Panel tells now; a Panel that cannot answer changes nothing."""
+        try:
+            found = await self._registry.node.panel.sign_in(rights.asked)
+        except Denied as err:
+            if not (isinstance(err.__cause__, PanelError) and err.__cause__.status == HTTPStatus.TOO_MANY_REQUESTS):
+                log.info("the rights of an SFTP connection ended", server=rights.server.uuid, user=rights.user)
+                self._end(rights)
+        except Problem:
+            return
+        else:
+            rights.permissions = permissions(found)
 
     async def close(self) -> None:
         """End the listener and all connections."""
-        if self._watch is not None:
-            self._watch.cancel()
+        for watch in self._watches:
+            watch.cancel()
         if self._listener is not None:
             self._listener.close()
             for rights in list(self._open):
