@@ -4,6 +4,7 @@
 business (`rookery.wings.tokens`); this module only knows signatures, times and the shape all tokens share.
 """
 
+import functools
 import hashlib
 import hmac
 import secrets
@@ -12,17 +13,18 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from joserfc import jwt
-from joserfc.errors import JoseError
-from joserfc.jwk import OctKey
-from joserfc.jws import JWSRegistry
-
 from rookery.protocol.problems import Denied
 
 Claims = dict[str, Any]
 _ALPHABET = string.ascii_letters + string.digits
-_HEADERS = JWSRegistry(algorithms=["HS256"], strict_check_header=False)
-"""The wire repeats `jti` and `sub` in the header, which the library would refuse by default."""
+
+
+@functools.cache
+def _headers() -> Any:
+    """The wire repeats `jti` and `sub` in the header, which the library would refuse by default."""
+    from joserfc.jws import JWSRegistry
+
+    return JWSRegistry(algorithms=["HS256"], strict_check_header=False)
 
 
 def mint(
@@ -40,6 +42,9 @@ def mint(
     `identifier` is the `jti` (see `user_server_identifier`); a random 16-character `unique_id` makes each token
     usable once where the node asks for that. Source: Panel 1.11, tokens of all daemon doors.
     """
+    from joserfc import jwt
+    from joserfc.jwk import OctKey
+
     issued = int(time.time() if now is None else now)
     body: Claims = {
         "iss": issuer,
@@ -54,7 +59,7 @@ def mint(
     header = {"typ": "JWT", "alg": "HS256", "jti": identifier}
     if "sub" in body:
         header["sub"] = body["sub"]
-    return jwt.encode(header, body, OctKey.import_key(secret), registry=_HEADERS)
+    return jwt.encode(header, body, OctKey.import_key(secret), registry=_headers())
 
 
 def verify(secret: str, token: str, *, now: float | None = None) -> Claims:
@@ -65,8 +70,12 @@ def verify(secret: str, token: str, *, now: float | None = None) -> Claims:
     Raises:
         Denied: the signature, the form or the time is wrong; the sentence says which.
     """
+    from joserfc import jwt
+    from joserfc.errors import JoseError
+    from joserfc.jwk import OctKey
+
     try:
-        claims: Claims = jwt.decode(token, OctKey.import_key(secret), registry=_HEADERS).claims
+        claims: Claims = jwt.decode(token, OctKey.import_key(secret), registry=_headers()).claims
     except (JoseError, ValueError, TypeError) as err:
         raise Denied("The token is not one of ours.") from err
     at = time.time() if now is None else now

@@ -10,6 +10,7 @@ import time
 import zoneinfo
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import structlog
 from aiohttp import web
@@ -28,11 +29,12 @@ from rookery.wings.runtime.docker import DockerRuntime
 from rookery.wings.servers.node import Node
 from rookery.wings.servers.registry import Registry
 from rookery.wings.servers.spec import node_network
-from rookery.wings.sftp.host_key import ensure_host_key
-from rookery.wings.sftp.server import SftpListener
 from rookery.wings.store import Store
 from rookery.wings.threads import in_thread
 from rookery.wings.tokens import Tokens
+
+if TYPE_CHECKING:
+    from rookery.wings.sftp.server import SftpListener
 
 log = structlog.get_logger()
 _STOP_SECONDS = 3.0
@@ -63,10 +65,8 @@ class Wings:
             await self.registry.load()
             await self._prepare_network()
             await in_thread(self.node.config_file.save, self.node.config)
-            host_key = await in_thread(ensure_host_key, self.node.config.system.data)
             await self._listen()
-            self._sftp = SftpListener(self.registry, host_key)
-            await self._sftp.start()
+            await self._listen_for_sftp()
             async with asyncio.TaskGroup() as tasks:
                 background = [
                     tasks.create_task(self._restore(), name="restore"),
@@ -110,6 +110,14 @@ class Wings:
         except OSError as err:
             raise Invalid(f"The API cannot listen on {api.host}:{api.port}: {err.strerror or err}.") from err
         log.info("the API listens", host=api.host, port=api.port)
+
+    async def _listen_for_sftp(self) -> None:
+        from rookery.wings.sftp.host_key import ensure_host_key  # a third of the time to start, when the API answers
+        from rookery.wings.sftp.server import SftpListener
+
+        host_key = await in_thread(ensure_host_key, self.node.config.system.data)
+        self._sftp = SftpListener(self.registry, host_key)
+        await self._sftp.start()
 
     def renew(self) -> None:
         """Take changed files: the configuration but for what is bound, and the certificate."""

@@ -349,7 +349,10 @@ def _lines(node: yaml.Node | None, path: str = "") -> dict[str, int]:
     return found
 
 
-class _Loader(yaml.SafeLoader):
+_Base: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+class _Loader(_Base):  # type: ignore[misc]  # whichever of the two the library was built with
     """A safe loader without the YAML 1.1 surprises that bite configuration files (`on` as true stays, times do not)."""
 
 

@@ -45,7 +45,7 @@ _ELF_KINDS = {
     3: "application/x-sharedlib",
     4: "application/x-coredump",
 }
-_TEXT_CONTROLS = frozenset(range(0x20)) - {0x07, 0x08, 0x09, 0x0A, 0x0C, 0x0D, 0x1B}
+_NO_TEXT = re.compile(rb"[\x00-\x06\x0b\x0e-\x1a\x1c-\x1f]")
 _HTML = re.compile(
     rb"\s*(?:<!--.*?-->\s*)*<(?:!doctype html|html|head|script|iframe|h1|div|font|table|a|style|title|b|body|br|p|!--)"
     rb"(?=[\s>])",
@@ -72,7 +72,7 @@ def _text(head: bytes) -> str:
     for mark, charset in ((b"\xef\xbb\xbf", "utf-8"), (b"\xff\xfe", "utf-16le"), (b"\xfe\xff", "utf-16be")):
         if head.startswith(mark):
             return f"text/plain; charset={charset}"
-    if any(byte in _TEXT_CONTROLS for byte in head):
+    if _NO_TEXT.search(head):
         return UNKNOWN
     charset = "utf-8" if _is_utf8(head) else "iso-8859-1"
     stripped = head.lstrip()
@@ -120,6 +120,8 @@ def _json(text: bytes, *, whole: bool) -> str | None:
 
 def _table(head: bytes) -> str | None:
     """Values with commas or tabs, at least two rows of the same width."""
+    if b"," not in head and b"\t" not in head:
+        return None
     lines = head.decode("utf-8", "replace").splitlines()
     if len(head) >= SNIFFED:
         lines = lines[:-1]
@@ -160,6 +162,6 @@ def sniff_short(head: bytes) -> str:
         "application/wasm",
     ):
         return kind
-    if any(byte in _TEXT_CONTROLS for byte in head):
+    if _NO_TEXT.search(head):
         return UNKNOWN
     return "text/plain; charset=utf-8"

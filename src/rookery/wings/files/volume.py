@@ -20,8 +20,8 @@ from typing import IO, BinaryIO
 from rookery.protocol.problems import Invalid, NotFound
 from rookery.protocol.units import Bytes
 from rookery.wings.files.beneath import Outside, open_beneath, rename_new
+from rookery.wings.files.kinds import kind_of
 from rookery.wings.files.listing import Entry, in_order
-from rookery.wings.files.mime import SNIFFED
 
 _FILE_MODE = 0o644
 _FOLDER_MODE = 0o755
@@ -345,7 +345,7 @@ class Volume:
         """The same with its name and first bytes, as listings show it."""
         found = self.stat(path)
         with self._parent(path) as (folder, name):
-            return Entry(name, found, _head(folder, name, found))
+            return Entry(name, found, kind_of(folder, name, found))
 
     def list(self, path: str) -> list[Entry]:
         """The entries of a directory, in the wire's order; what vanishes meanwhile is left out.
@@ -358,7 +358,7 @@ class Volume:
             for entry in entries:
                 with suppress(FileNotFoundError):
                     known = entry.stat(follow_symlinks=False)
-                    found.append(Entry(entry.name, known, _head(folder, entry.name, known)))
+                    found.append(Entry(entry.name, known, kind_of(folder, entry.name, known)))
         return in_order(found)
 
     def make_folder(self, path: str) -> None:
@@ -690,22 +690,6 @@ def _stat(folder: int, name: str) -> os.stat_result | None:
         return os.stat(name, dir_fd=folder, follow_symlinks=False)
     except FileNotFoundError:
         return None
-
-
-def _head(folder: int, name: str, found: os.stat_result) -> bytes:
-    """The first bytes of a regular file; nothing of one that cannot be read."""
-    if not stat.S_ISREG(found.st_mode) or not found.st_size:
-        return b""
-    try:
-        descriptor = os.open(name, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=folder)
-    except OSError:
-        return b""
-    try:
-        return os.read(descriptor, SNIFFED)
-    except OSError:
-        return b""
-    finally:
-        os.close(descriptor)
 
 
 def _move(source: int, name: str, folder: int, target: str) -> None:

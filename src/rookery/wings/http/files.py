@@ -10,6 +10,7 @@ from rookery.protocol.problems import Problem
 from rookery.wings.files.archives import compress
 from rookery.wings.files.beneath import Outside
 from rookery.wings.files.formats import UnknownFormat
+from rookery.wings.files.listing import shown_together
 from rookery.wings.files.mime import SNIFFED, sniff, sniff_short
 from rookery.wings.files.paths import joined, strict
 from rookery.wings.files.unpack import unpack
@@ -48,8 +49,7 @@ class FileRoutes(OfServers):
         server = self._server(request)
         path = strict(request.query.get("file", "").lstrip("/"))
         server.denylist.check(path)
-        descriptor, found = await in_thread(server.volume.open_file, path or ".")
-        head = await in_thread(os.pread, descriptor, SNIFFED, 0)
+        descriptor, found, head = await in_thread(_begin, server.volume, path or ".")
         headers = {"X-Mime-Type": sniff(head), "Content-Type": sniff_short(head)}
         if not head:
             headers.pop("Content-Type")
@@ -62,8 +62,8 @@ class FileRoutes(OfServers):
         server = self._server(request)
         volume = server.volume
         path = strict(request.query.get("directory", ""), volume.root)
-        shown = await in_thread(lambda: [entry.shown() for entry in volume.list(path)])
-        return json_answer(shown)
+        shown = await in_thread(lambda: shown_together(volume.list(path)))
+        return web.Response(body=shown, headers={"Content-Type": "application/json; charset=utf-8"})
 
     async def rename(self, request: web.Request) -> web.Response:
         """Rename and move entries."""
@@ -185,6 +185,16 @@ def _fields(item: Any, *names: str) -> tuple[str, ...]:
     if not all(value is None or isinstance(value, str) for value in found):
         raise refused()
     return tuple(value or "" for value in found)
+
+
+def _begin(volume: Volume, path: str) -> tuple[int, os.stat_result, bytes]:
+    """An open file, what it is, and its first bytes."""
+    descriptor, found = volume.open_file(path)
+    try:
+        return descriptor, found, os.pread(descriptor, SNIFFED, 0)
+    except OSError:
+        os.close(descriptor)
+        raise
 
 
 def _rename(volume: Volume, old: str, new: str) -> None:

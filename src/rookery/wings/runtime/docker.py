@@ -39,6 +39,10 @@ _RESIZE_DEADLINE = 10.0
 _SEND_DEADLINE = 10.0
 _SEND_LIMIT = 1 << 20
 """Bytes of input that may wait for a process to read it."""
+_GATHER_SECONDS = 0.008
+"""How long a talking process's next lines are gathered; the first after a silence is never held back."""
+_SMALL = 16 * 1024
+"""Bytes from which a process says so much that there is nothing to gather."""
 _CHUNK = 64 * 1024
 _PAUSES = (0.2, 1.0, 5.0)
 
@@ -259,6 +263,7 @@ class DockerConsole:
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         """See `Console.__aiter__`."""
+        loop, last = asyncio.get_running_loop(), 0.0
         while True:
             try:
                 chunk = await self._reader.read(_CHUNK)
@@ -267,6 +272,22 @@ class DockerConsole:
             if not chunk:
                 return
             yield chunk
+            now = loop.time()
+            if len(chunk) < _SMALL and now - last < _GATHER_SECONDS * 2:
+                await self._gather()
+            last = now
+
+    async def _gather(self) -> None:
+        """Let lines that follow each other closely wait in the kernel for a moment, to be taken together."""
+        transport = self._writer.transport
+        if transport.is_closing():
+            return
+        transport.pause_reading()  # type: ignore[attr-defined]  # sockets have it
+        try:
+            await asyncio.sleep(_GATHER_SECONDS)
+        finally:
+            if not transport.is_closing():
+                transport.resume_reading()  # type: ignore[attr-defined]
 
     async def send(self, data: bytes) -> None:
         """See `Console.send`."""
