@@ -2,9 +2,11 @@
 
 import asyncio
 import contextlib
+import importlib
 import os
 import pwd
 import signal
+import socket
 import subprocess
 import time
 import zoneinfo
@@ -29,6 +31,7 @@ from rookery.wings.runtime.docker import DockerRuntime
 from rookery.wings.servers.node import Node
 from rookery.wings.servers.registry import Registry
 from rookery.wings.servers.spec import node_network
+from rookery.wings.sftp.host_key import ensure_host_key
 from rookery.wings.store import Store
 from rookery.wings.threads import in_thread
 from rookery.wings.tokens import Tokens
@@ -53,6 +56,7 @@ class Wings:
         self._consoles: ConsoleRoutes | None = None
         self._certificates: Certificates | None = None
         self._runner: web.AppRunner | None = None
+        self._sftp_socket: socket.socket | None = None
         self._sftp: SftpListener | None = None
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -65,10 +69,11 @@ class Wings:
             await self.registry.load()
             await self._prepare_network()
             await in_thread(self.node.config_file.save, self.node.config)
+            self._sftp_socket = await in_thread(self._bind_sftp)
             await self._listen()
-            await self._listen_for_sftp()
             async with asyncio.TaskGroup() as tasks:
                 background = [
+                    tasks.create_task(self._serve_sftp(), name="sftp"),
                     tasks.create_task(self._restore(), name="restore"),
                     tasks.create_task(self.registry.write_states_forever(), name="states"),
                     tasks.create_task(
@@ -111,13 +116,26 @@ class Wings:
             raise Invalid(f"The API cannot listen on {api.host}:{api.port}: {err.strerror or err}.") from err
         log.info("the API listens", host=api.host, port=api.port)
 
-    async def _listen_for_sftp(self) -> None:
-        from rookery.wings.sftp.host_key import ensure_host_key  # a third of the time to start, when the API answers
-        from rookery.wings.sftp.server import SftpListener
+    def _bind_sftp(self) -> socket.socket:
+        """Take the port and have the host key; who connects from now on is served once the library is there."""
+        system = self.node.config.system
+        ensure_host_key(system.data)
+        address, port = system.sftp.bind_address, system.sftp.bind_port
+        try:
+            family = socket.AF_INET6 if ":" in address else socket.AF_INET
+            return socket.create_server((address, port), family=family, backlog=256)
+        except OSError as err:
+            raise Invalid(f"SFTP cannot listen on {address}:{port}: {err.strerror or err}.") from err
 
-        host_key = await in_thread(ensure_host_key, self.node.config.system.data)
-        self._sftp = SftpListener(self.registry, host_key)
-        await self._sftp.start()
+    async def _serve_sftp(self) -> None:
+        """Begin to serve; the library takes a third of the time to start, so it is loaded when the API answers."""
+        assert self._sftp_socket is not None
+        library = await in_thread(importlib.import_module, "rookery.wings.sftp.server")
+        self._sftp = library.SftpListener(self.registry, ensure_host_key(self.node.config.system.data))
+        try:
+            await self._sftp.start(self._sftp_socket)
+        except Problem as err:
+            log.error("SFTP is not served", reason=err.detail)  # noqa: TRY400 - the sentence says it
 
     def renew(self) -> None:
         """Take changed files: the configuration but for what is bound, and the certificate."""
@@ -131,12 +149,15 @@ class Wings:
             self._certificates.renew()
 
     async def _restore(self) -> None:
-        await self.registry.restore()
+        await asyncio.gather(self._reset(), self.registry.restore())
+        await self.node.reports.send_forever()
+
+    async def _reset(self) -> None:
+        """Have the Panel free servers it holds for something that ended with this node."""
         try:
             await self.node.panel.reset()
         except PanelError as err:
             log.warning("the Panel was not told to reset stuck states", reason=err.detail)
-        await self.node.reports.send_forever()
 
     async def _end(self) -> None:
         with contextlib.suppress(OSError):
@@ -145,6 +166,8 @@ class Wings:
             await self._consoles.close_all()
         if self._sftp is not None:
             await self._sftp.close()
+        if self._sftp_socket is not None:
+            self._sftp_socket.close()
         await self.registry.close()
         if self._runner is not None:
             await self._runner.cleanup()

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import socket
 from http import HTTPStatus
 from pathlib import Path
 
@@ -55,18 +56,16 @@ class SftpListener:
         self._watches: list[asyncio.Task[None]] = []
         registry.node.revocations.subscribe(self._revoke)
 
-    async def start(self) -> None:
-        """Begin to listen.
+    async def start(self, listening: socket.socket) -> None:
+        """Begin to take connections on a socket that listens already.
 
         Raises:
-            Invalid: the address or the key cannot be used.
+            Invalid: the host key cannot be used.
         """
         install()
-        sftp = self._registry.node.config.system.sftp
         try:
             self._listener = await asyncssh.listen(
-                sftp.bind_address,
-                sftp.bind_port,
+                sock=listening,
                 server_factory=lambda: Login(self._registry, self._open),
                 server_host_keys=[str(self._host_key)],
                 server_version="Go",
@@ -83,16 +82,14 @@ class SftpListener:
                 keepalive_interval=_KEEPALIVE_SECONDS,
                 backlog=256,
             )
-        except OSError as err:
-            reason = err.strerror or err
-            raise Invalid(f"SFTP cannot listen on {sftp.bind_address}:{sftp.bind_port}: {reason}.") from err
-        except (asyncssh.KeyImportError, ValueError) as err:
+        except (asyncssh.KeyImportError, OSError, ValueError) as err:
             raise Invalid(f"The SFTP host key cannot be used: {err}.") from err
         self._watches = [
             asyncio.create_task(self._end_lapsed(), name="sftp:rights"),
             asyncio.create_task(self._ask_at_times(), name="sftp:ask"),
         ]
-        log.info("SFTP listens", host=sftp.bind_address, port=sftp.bind_port)
+        host, port = listening.getsockname()[:2]
+        log.info("SFTP listens", host=host, port=port)
 
     async def _end_lapsed(self) -> None:
         """End sessions of servers that are suspended, gone, or held by something else."""
