@@ -7,6 +7,8 @@ import os
 from collections.abc import AsyncIterator
 from typing import IO
 
+import uvloop
+
 _SIZE = 1 << 20
 _SET_SIZE = 1031
 """`F_SETPIPE_SZ` of Linux."""
@@ -17,6 +19,15 @@ def _pipe() -> tuple[int, int]:
     with contextlib.suppress(OSError):
         fcntl.fcntl(writable, _SET_SIZE, _SIZE)
     return readable, writable
+
+
+def _lent(loop: asyncio.AbstractEventLoop, descriptor: int, mode: str) -> IO[bytes]:
+    """A descriptor as a file for the loop, which closes it.
+
+    uvloop closes both the descriptor and the file it was given; the second would hit whatever another thread has opened
+    under the same number meanwhile, so there the file does not own it.
+    """
+    return os.fdopen(descriptor, mode, buffering=0, closefd=not isinstance(loop, uvloop.Loop))
 
 
 class Outflow:
@@ -54,7 +65,7 @@ class Outflow:
         reader = asyncio.StreamReader(limit=_SIZE)
         self._opened = True
         transport, _ = await loop.connect_read_pipe(
-            lambda: asyncio.StreamReaderProtocol(reader), os.fdopen(self._readable, "rb", buffering=0)
+            lambda: asyncio.StreamReaderProtocol(reader), _lent(loop, self._readable, "rb")
         )
         try:
             while chunk := await reader.read(_SIZE // 4):
@@ -82,7 +93,7 @@ class Inflow:
         """Get ready to write."""
         loop = asyncio.get_running_loop()
         transport, protocol = await loop.connect_write_pipe(
-            lambda: asyncio.streams.FlowControlMixin(loop), os.fdopen(self._writable, "wb", buffering=0)
+            lambda: asyncio.streams.FlowControlMixin(loop), _lent(loop, self._writable, "wb")
         )
         self._writer = asyncio.StreamWriter(transport, protocol, None, loop)
 
