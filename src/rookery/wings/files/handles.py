@@ -1,9 +1,13 @@
 """Files opened for reading and writing at any place, as SFTP does; room is taken by every write. Blocking."""
 
+import errno
 import os
 import threading
 
 from rookery.wings.files.volume import Volume
+
+_NO_CACHE = (errno.EOPNOTSUPP, errno.EINVAL, errno.ENOSYS)
+"""What a file system answers that cannot say whether it would wait."""
 
 
 class Handle:
@@ -64,6 +68,26 @@ class Handle:
         if not self._readable:
             raise PermissionError("not opened for reading")
         return os.pread(self._descriptor, size, offset)
+
+    def read_cached(self, offset: int, size: int) -> bytes | None:
+        """Bytes that need no disk, perhaps fewer; None when the disk must be asked. Never waits.
+
+        Raises:
+            PermissionError: it was not opened for reading.
+        """
+        if not self._readable:
+            raise PermissionError("not opened for reading")
+        buffer = bytearray(size)
+        try:
+            found = os.preadv(self._descriptor, [buffer], offset, os.RWF_NOWAIT)
+        except (BlockingIOError, InterruptedError):
+            return None
+        except OSError as err:
+            if err.errno in _NO_CACHE:
+                return None
+            raise
+        del buffer[found:]
+        return bytes(buffer)
 
     def write(self, offset: int, data: bytes) -> int:
         """Put bytes at a place, or at the end of a file opened to append.

@@ -13,10 +13,10 @@ from rookery.protocol.problems import Denied, Invalid, Problem
 from rookery.wings.panel.client import PanelError
 from rookery.wings.revocations import Revocation
 from rookery.wings.servers.registry import Registry
+from rookery.wings.sftp import ciphers, wire
 from rookery.wings.sftp.login import Login, permissions
 from rookery.wings.sftp.rights import Rights
 from rookery.wings.sftp.session import Session
-from rookery.wings.sftp.wire import install
 
 log = structlog.get_logger()
 _KEX = [
@@ -62,7 +62,8 @@ class SftpListener:
         Raises:
             Invalid: the host key cannot be used.
         """
-        install()
+        ciphers.install()
+        wire.install()
         try:
             self._listener = await asyncssh.listen(
                 sock=listening,

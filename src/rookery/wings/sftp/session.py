@@ -141,7 +141,11 @@ class Session(asyncssh.SFTPServer):
         return handle
 
     async def read(self, file_obj: object, offset: int, size: int) -> bytes:
-        """Bytes of an open file."""
+        """Bytes of an open file: at once what is in memory, by a thread what is on the disk."""
+        with _as_status():
+            found = _handle(file_obj).read_cached(offset, size)
+        if found is not None:
+            return found
         return await self._do(_handle(file_obj).read, offset, size)
 
     async def write(self, file_obj: object, offset: int, data: bytes) -> int:
