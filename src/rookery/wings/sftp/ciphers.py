@@ -59,4 +59,4 @@ def _context(key: bytes) -> Any:
 
 def install() -> None:
     """Have the library use it; it offers no other way to choose."""
-    library.ChachaCipher = ChachaCipher  # type: ignore[attr-defined]  # the one place it is looked up
+    library.ChachaCipher = ChachaCipher  # type: ignore[attr-defined,assignment]  # the one place it is looked up
